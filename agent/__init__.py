@@ -1,0 +1,1 @@
+"""Pero, a local signing agent."""

@@ -1,0 +1,1 @@
+"""What may be asked of the agent: messages, limits, roles, methods."""

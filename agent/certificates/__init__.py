@@ -1,0 +1,1 @@
+"""What is read from X.509 certificates."""

@@ -1,0 +1,1 @@
+"""CMS signed data: pure, bytes in and bytes out."""

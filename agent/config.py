@@ -1,0 +1,138 @@
+"""Where Pero keeps things, and what the person set. `PERO_HOME` keeps all of it in one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from agent.errors import FileUnwritable, SettingsDamaged, StateUnsafe
+
+LOOPBACK_PORTS = (14741, 24741, 29741)  # below every system's ephemeral range; the first free one is taken
+SOCKET_NAME = 16  # hex digits of the hash of the state folder
+
+
+class Locations(msgspec.Struct, frozen=True):
+    """The folders and files of one agent. All folders are 0700."""
+
+    state: Path
+    runtime: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.state / "settings.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal.sqlite"
+
+    @property
+    def origins(self) -> Path:
+        return self.state / "sites.json"
+
+    @property
+    def key_files(self) -> Path:
+        return self.state / "keyfiles"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "pero.log"
+
+    @property
+    def lock(self) -> Path:
+        return self.state / "agent.lock"
+
+    @property
+    def port_file(self) -> Path:
+        return self.state / "loopback-port"
+
+    @property
+    def host_launcher(self) -> Path:
+        return self.state / "native-host"
+
+    @property
+    def socket(self) -> Path:
+        """The local socket: short, and another one for each state folder (sun_path holds 108 bytes)."""
+        name = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:SOCKET_NAME]
+        return self.runtime / f"{name}.sock"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the person set; the file may be missing."""
+
+    language: str = ""  # "ru", "en"; empty: as the system says
+    modules: tuple[str, ...] = ()  # paths of PKCS#11 modules added by hand, absolute
+    clock_hosts: tuple[str, ...] = ("pool.ntp.org",)  # asked for the time by `pero diagnose` only
+
+
+def locations(environment: Mapping[str, str]) -> Locations:
+    """The folders of this user; nothing is made. `environment` is os.environ's shape."""
+    home = environment.get("PERO_HOME")
+    if home:
+        state = Path(os.path.abspath(home))  # noqa: PTH100 - resolve() would follow links, which are checked later
+        return Locations(state=state, runtime=_runtime(environment))
+    return Locations(state=Path(platformdirs.user_data_dir("pero", appauthor=False)), runtime=_runtime(environment))
+
+
+def _runtime(environment: Mapping[str, str]) -> Path:
+    """The runtime folder of the login session, or a fallback of ours that `secure_folder` checks."""
+    given = environment.get("XDG_RUNTIME_DIR")
+    if given and Path(given).is_dir():
+        return Path(given) / "pero"
+    if hasattr(os, "getuid"):
+        return Path(tempfile.gettempdir()) / f"pero-{os.getuid()}"
+    return Path(platformdirs.user_runtime_dir("pero", appauthor=False))
+
+
+def secure_folder(folder: Path) -> None:
+    """Make a folder 0700, or check that it is one of ours: no link, our owner, closed to others. Raises StateUnsafe."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise StateUnsafe(path=str(folder), reason=error.strerror or "unreachable") from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise StateUnsafe(path=str(folder), reason="not a folder")
+    if hasattr(os, "getuid"):
+        if status.st_uid != os.getuid():
+            raise StateUnsafe(path=str(folder), reason="owned by another user")
+        if status.st_mode & 0o077:
+            raise StateUnsafe(path=str(folder), reason="open to other users")
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all. Raises FileUnwritable; what stood there stays then."""
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        raise FileUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings; defaults where there is no file. Raises SettingsDamaged."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Settings)
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SettingsDamaged(path=str(path), detail=str(error)) from error
+
+
+def save_settings(path: Path, settings: Settings) -> None:
+    write_private(path, msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")

@@ -1,0 +1,1 @@
+"""What the person allowed, and how the person is asked."""

@@ -1,0 +1,1 @@
+"""Qt windows, run as processes of their own."""

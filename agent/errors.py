@@ -1,0 +1,407 @@
+"""Every error of Pero: a code, a name, who can act on it, and facts. Never a sentence: wordings are in ``texts``.
+
+Codes are append-only: a code that was published is never given another meaning (PROTOCOL.md, "Errors").
+The first four are JSON-RPC 2.0's own (section 5.1 of its specification).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar, TypeAlias
+
+Fact: TypeAlias = str | int | bool | None
+
+
+class Actor(enum.StrEnum):
+    """Who can do something about an error."""
+
+    PERSON = "person"
+    PAGE = "page"
+    ADMINISTRATOR = "administrator"
+    NOBODY = "nobody"
+
+
+class PeroError(Exception):
+    """The base of every error that Pero raises on purpose.
+
+    ``facts`` are values for the wording (and for programs), never secrets, never personal names.
+    ``retriable`` tells whether the same call may succeed when it is made again.
+    """
+
+    code: ClassVar[int] = -32603
+    name: ClassVar[str] = "internal"
+    actor: ClassVar[Actor] = Actor.NOBODY
+    retriable: ClassVar[bool] = False
+
+    def __init__(self, **facts: Fact) -> None:
+        super().__init__(self.name)
+        self.facts: dict[str, Fact] = facts
+
+    def __str__(self) -> str:
+        facts = ", ".join(f"{key}={value!r}" for key, value in self.facts.items())
+        return f"{self.name}({facts})"
+
+
+class Internal(PeroError):
+    """A fault of Pero itself."""
+
+
+class BadRequest(PeroError):
+    """The frame or message is malformed. Facts: detail."""
+
+    code, name, actor = -32600, "bad_request", Actor.PAGE
+
+
+class UnknownMethod(PeroError):
+    """No such method, or not for this role. Facts: method."""
+
+    code, name, actor = -32601, "unknown_method", Actor.PAGE
+
+
+class BadParameters(PeroError):
+    """The parameters do not fit the method. Facts: detail."""
+
+    code, name, actor = -32602, "bad_parameters", Actor.PAGE
+
+
+# 1000: consent, queue, windows
+
+
+class NotAllowed(PeroError):
+    """The origin was not allowed by the person; the one answer that an unknown origin gets."""
+
+    code, name, actor = 1001, "not_allowed", Actor.PAGE
+
+
+class Refused(PeroError):
+    """The person said no."""
+
+    code, name, actor = 1002, "refused", Actor.PERSON
+
+
+class WindowClosed(PeroError):
+    """The window went away without an answer (it was killed, or it crashed)."""
+
+    code, name, actor, retriable = 1003, "window_closed", Actor.PERSON, True
+
+
+class Expired(PeroError):
+    """The window was left alone for too long. Facts: seconds."""
+
+    code, name, actor, retriable = 1004, "expired", Actor.PERSON, True
+
+
+class Cancelled(PeroError):
+    """The page or the command took its request back."""
+
+    code, name, actor, retriable = 1005, "cancelled", Actor.PAGE, True
+
+
+class Busy(PeroError):
+    """Too many requests of this origin are waiting. Facts: limit."""
+
+    code, name, actor, retriable = 1006, "busy", Actor.PAGE, True
+
+
+class Stopping(PeroError):
+    """The agent is being stopped."""
+
+    code, name, actor, retriable = 1007, "stopping", Actor.NOBODY, True
+
+
+class WindowUnavailable(PeroError):
+    """No window can be shown (no display, or the toolkit does not start). Facts: reason."""
+
+    code, name, actor = 1008, "window_unavailable", Actor.ADMINISTRATOR
+
+
+class MessageTooLarge(PeroError):
+    """Facts: limit (bytes)."""
+
+    code, name, actor = 1009, "message_too_large", Actor.PAGE
+
+
+class FrameRefused(PeroError):
+    """The request comes from a frame inside a page."""
+
+    code, name, actor = 1010, "frame_refused", Actor.PAGE
+
+
+class UnattendedForbidden(PeroError):
+    """Policy forbids signing without the window (``--pin-fd``)."""
+
+    code, name, actor = 1011, "unattended_forbidden", Actor.ADMINISTRATOR
+
+
+class OriginRefused(PeroError):
+    """The origin can never be allowed: no https and not this machine, or opaque. Facts: origin."""
+
+    code, name, actor = 1012, "origin_refused", Actor.PAGE
+
+
+# 2000: tokens, PINs, key files
+
+
+class TokenAbsent(PeroError):
+    """The token that holds the key is not there. Facts: token (label), module."""
+
+    code, name, actor, retriable = 2001, "token_absent", Actor.PERSON, True
+
+
+class PinIncorrect(PeroError):
+    """Facts: tries_left (int, or None where the token does not tell), count_low, final_try."""
+
+    code, name, actor, retriable = 2002, "pin_incorrect", Actor.PERSON, True
+
+
+class PinLocked(PeroError):
+    """Facts: token."""
+
+    code, name, actor = 2003, "pin_locked", Actor.PERSON
+
+
+class PinCancelled(PeroError):
+    """The person did not give the PIN."""
+
+    code, name, actor, retriable = 2004, "pin_cancelled", Actor.PERSON, True
+
+
+class PinNotSet(PeroError):
+    """The user PIN was never initialised. Facts: token."""
+
+    code, name, actor = 2005, "pin_not_set", Actor.PERSON
+
+
+class WorkerDied(PeroError):
+    """The worker process ended while it was asked. Facts: module, signal (name) or exit_status."""
+
+    code, name, actor, retriable = 2006, "worker_died", Actor.ADMINISTRATOR, True
+
+
+class WorkerHung(PeroError):
+    """A call into the module did not return in time; the worker was killed. Facts: module, seconds."""
+
+    code, name, actor, retriable = 2007, "worker_hung", Actor.ADMINISTRATOR, True
+
+
+class ModuleUnloadable(PeroError):
+    """Facts: module, reason."""
+
+    code, name, actor = 2008, "module_unloadable", Actor.ADMINISTRATOR
+
+
+class TokenFailed(PeroError):
+    """The token or its module answered with an error. Facts: operation, return_code (``CKR_...``), module."""
+
+    code, name, actor, retriable = 2009, "token_failed", Actor.ADMINISTRATOR, True
+
+
+class KeyAbsent(PeroError):
+    """There is a certificate without its private key. Facts: thumbprint, token."""
+
+    code, name, actor = 2010, "key_absent", Actor.PERSON
+
+
+class KeyFileDamaged(PeroError):
+    """Not a PKCS#12 file, or one that cannot be read. Facts: file."""
+
+    code, name, actor = 2011, "key_file_damaged", Actor.PERSON
+
+
+class KeyFileWithoutKey(PeroError):
+    """A PKCS#12 file without a private key and its certificate. Facts: file."""
+
+    code, name, actor = 2012, "key_file_without_key", Actor.PERSON
+
+
+class SignatureWrong(PeroError):
+    """The token returned a signature that does not verify; it was not let out. Facts: token."""
+
+    code, name, actor = 2013, "signature_wrong", Actor.ADMINISTRATOR
+
+
+class MechanismUnsupported(PeroError):
+    """The token cannot do this algorithm. Facts: algorithm, token."""
+
+    code, name, actor = 2014, "mechanism_unsupported", Actor.PERSON
+
+
+class PinLength(PeroError):
+    """The PIN is too short or too long for the token; no try was spent. Facts: minimum, maximum."""
+
+    code, name, actor, retriable = 2015, "pin_length", Actor.PERSON, True
+
+
+# 3000: certificates, documents, signatures
+
+
+class NoCertificate(PeroError):
+    """No certificate fits the request."""
+
+    code, name, actor, retriable = 3001, "no_certificate", Actor.PERSON, True
+
+
+class CertificateUnknown(PeroError):
+    """The certificate asked for is nowhere to be found. Facts: thumbprint."""
+
+    code, name, actor, retriable = 3002, "certificate_unknown", Actor.PERSON, True
+
+
+class CertificateUnusable(PeroError):
+    """Facts: thumbprint, reason (expired, not_yet_valid, key_usage, key_unsupported, no_key)."""
+
+    code, name, actor = 3003, "certificate_unusable", Actor.PERSON
+
+
+class DigestLength(PeroError):
+    """The digest has another length than its algorithm makes. Facts: algorithm, expected, given (bytes)."""
+
+    code, name, actor = 3004, "digest_length", Actor.PAGE
+
+
+class AlgorithmUnsupported(PeroError):
+    """Facts: algorithm."""
+
+    code, name, actor = 3005, "algorithm_unsupported", Actor.PAGE
+
+
+class DocumentTooLarge(PeroError):
+    """Facts: limit (bytes)."""
+
+    code, name, actor = 3006, "document_too_large", Actor.PAGE
+
+
+class SignatureDamaged(PeroError):
+    """What should be a CMS signature cannot be read as one. Facts: detail."""
+
+    code, name, actor = 3007, "signature_damaged", Actor.PERSON
+
+
+class CertificateDamaged(PeroError):
+    """What should be an X.509 certificate cannot be read as one. Facts: detail."""
+
+    code, name, actor = 3008, "certificate_damaged", Actor.PERSON
+
+
+class ContentMissing(PeroError):
+    """A detached signature without its content."""
+
+    code, name, actor = 3009, "content_missing", Actor.PERSON
+
+
+# 4000: the machine, settings, journal, files
+
+
+class JournalUnwritable(PeroError):
+    """The journal cannot be written, so nothing is signed. Facts: reason."""
+
+    code, name, actor = 4001, "journal_unwritable", Actor.ADMINISTRATOR
+
+
+class JournalTampered(PeroError):
+    """The chain of hashes is broken. Facts: entry (number)."""
+
+    code, name, actor = 4002, "journal_tampered", Actor.ADMINISTRATOR
+
+
+class StateUnsafe(PeroError):
+    """A folder of ours belongs to somebody else, is open to others, or is a link. Facts: path, reason."""
+
+    code, name, actor = 4003, "state_unsafe", Actor.ADMINISTRATOR
+
+
+class AlreadyRunning(PeroError):
+    """Another agent holds this state folder."""
+
+    code, name, actor = 4004, "already_running", Actor.PERSON
+
+
+class FileUnreadable(PeroError):
+    """Facts: path, reason."""
+
+    code, name, actor = 4005, "file_unreadable", Actor.PERSON
+
+
+class FileUnwritable(PeroError):
+    """Facts: path, reason."""
+
+    code, name, actor = 4006, "file_unwritable", Actor.PERSON
+
+
+class SettingsDamaged(PeroError):
+    """The settings or policy file cannot be read. Facts: path, detail."""
+
+    code, name, actor = 4007, "settings_damaged", Actor.ADMINISTRATOR
+
+
+class PortsTaken(PeroError):
+    """None of the loopback ports is free. Facts: ports."""
+
+    code, name, actor = 4008, "ports_taken", Actor.ADMINISTRATOR
+
+
+class NotRunning(PeroError):
+    """No agent answers. Also raised by the native host and by the page library."""
+
+    code, name, actor, retriable = 4009, "not_running", Actor.PERSON, True
+
+
+# 5000: raised in the browser (extension and page library), listed here because the table is one
+
+
+class NotInstalled(PeroError):
+    """The extension is not in this browser."""
+
+    code, name, actor = 5001, "not_installed", Actor.PERSON
+
+
+class HostMissing(PeroError):
+    """The browser finds no native messaging host."""
+
+    code, name, actor = 5002, "host_missing", Actor.ADMINISTRATOR
+
+
+class HostForbidden(PeroError):
+    """The browser forbids this extension the native messaging host."""
+
+    code, name, actor = 5003, "host_forbidden", Actor.ADMINISTRATOR
+
+
+class HostExited(PeroError):
+    """The native messaging host ended. Facts: detail (the browser's own words)."""
+
+    code, name, actor, retriable = 5004, "host_exited", Actor.ADMINISTRATOR, True
+
+
+class Unreachable(PeroError):
+    """Loopback cannot be reached from the page: blocked by the browser, or nobody listens."""
+
+    code, name, actor, retriable = 5005, "unreachable", Actor.PERSON, True
+
+
+class ConnectionLost(PeroError):
+    """The way to the agent broke while the request was in flight."""
+
+    code, name, actor, retriable = 5006, "connection_lost", Actor.PAGE, True
+
+
+ERRORS: tuple[type[PeroError], ...] = (
+    BadRequest, UnknownMethod, BadParameters, Internal,
+    NotAllowed, Refused, WindowClosed, Expired, Cancelled, Busy, Stopping, WindowUnavailable, MessageTooLarge,
+    FrameRefused, UnattendedForbidden, OriginRefused,
+    TokenAbsent, PinIncorrect, PinLocked, PinCancelled, PinNotSet, WorkerDied, WorkerHung, ModuleUnloadable,
+    TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
+    NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
+    SignatureDamaged, CertificateDamaged, ContentMissing,
+    JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
+    PortsTaken, NotRunning,
+    NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,
+)  # fmt: skip
+
+_BY_NAME = {error.name: error for error in ERRORS}
+
+
+def from_name(name: str, facts: dict[str, Fact]) -> PeroError:
+    """The error that another process of ours named; an unknown name is ``internal``."""
+    kind = _BY_NAME.get(name)
+    return kind(**facts) if kind else Internal(detail=name)

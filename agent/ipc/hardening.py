@@ -1,0 +1,37 @@
+"""What every process of ours does first: no core dumps, and not readable by a debugger of the same user where asked."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+
+
+def harden(*, secret: bool) -> None:
+    """Forbid core dumps; with `secret` (processes that see a PIN) also ptrace and /proc/PID/mem by the same user.
+
+    Linux: setrlimit(2), prctl(2) PR_SET_DUMPABLE. macOS: core limit only. Windows: nothing is done here.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if secret and sys.platform == "linux":
+        _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (Linux); elsewhere the end of the channel does it."""
+    if sys.platform == "linux":
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

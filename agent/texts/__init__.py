@@ -1,0 +1,1 @@
+"""Every wording, in every language."""

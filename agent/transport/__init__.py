@@ -1,0 +1,1 @@
+"""Moves frames; knows no method."""
