@@ -289,6 +289,12 @@ class ContentMissing(PeroError):
     code, name, actor = 3009, "content_missing", Actor.PERSON
 
 
+class CertificateAmbiguous(PeroError):
+    """Several certificates fit and nobody can be asked which. Facts: count."""
+
+    code, name, actor = 3010, "certificate_ambiguous", Actor.PERSON
+
+
 # 4000: the machine, settings, journal, files
 
 
@@ -392,7 +398,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     TokenAbsent, PinIncorrect, PinLocked, PinCancelled, PinNotSet, WorkerDied, WorkerHung, ModuleUnloadable,
     TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
-    SignatureDamaged, CertificateDamaged, ContentMissing,
+    SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,
