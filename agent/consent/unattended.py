@@ -1,0 +1,90 @@
+"""The prompter of a command: nobody is shown a window, the PIN comes from the command's terminal or descriptor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Literal
+
+from agent.consent.prompter import (
+    ChoicePrompt,
+    ConnectionAnswer,
+    ConnectionPrompt,
+    Dialogue,
+    OfferedCertificate,
+    PassphrasePrompt,
+    SigningPrompt,
+)
+from agent.errors import CertificateAmbiguous, NoCertificate, PeroError, PinCancelled, Refused
+from agent.ipc.pin import PinSource
+
+
+class CommandPrompter:
+    """Confirms what the command's own words already said, once, and passes its PIN descriptor on.
+
+    `descriptor` stays the caller's; a copy of it goes to the worker.
+    """
+
+    def __init__(self, kind: Literal["terminal", "descriptor"], descriptor: int) -> None:
+        self.kind: Literal["window", "terminal", "descriptor", "test"] = kind
+        self._descriptor = descriptor
+
+    async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:
+        """A command is not a site."""
+        raise Refused()
+
+    async def choose_certificate(self, prompt: ChoicePrompt) -> str:
+        return only_usable(prompt.certificates)
+
+    def ask_signature(self, prompt: SigningPrompt) -> AbstractAsyncContextManager[Dialogue]:
+        return self._dialogue(prompt.chosen, prompt.certificates)
+
+    def ask_passphrase(self, prompt: PassphrasePrompt) -> AbstractAsyncContextManager[Dialogue]:
+        return self._dialogue("", ())
+
+    @asynccontextmanager
+    async def _dialogue(
+        self, chosen: str | None, certificates: tuple[OfferedCertificate, ...]
+    ) -> AsyncIterator[Dialogue]:
+        yield _CommandDialogue(self._source, chosen, certificates)
+
+    def _source(self) -> PinSource:
+        kind: Literal["conversation", "descriptor"] = "conversation" if self.kind == "terminal" else "descriptor"
+        return PinSource(kind, os.dup(self._descriptor))
+
+
+def only_usable(certificates: tuple[OfferedCertificate, ...]) -> str:
+    """The one certificate without problems. Raises NoCertificate, CertificateAmbiguous."""
+    usable = [certificate.thumbprint for certificate in certificates if not certificate.problems]
+    if not usable:
+        raise NoCertificate()
+    if len(usable) > 1:
+        raise CertificateAmbiguous(count=len(usable))
+    return usable[0]
+
+
+class _CommandDialogue:
+    def __init__(
+        self, source: Callable[[], PinSource], chosen: str | None, certificates: tuple[OfferedCertificate, ...]
+    ) -> None:
+        self._source = source
+        self._chosen = chosen
+        self._certificates = certificates
+        self._confirmed = False
+        self._error: PeroError | None = None
+
+    async def confirmed(self) -> str:
+        if self._confirmed:
+            raise self._error or PinCancelled()
+        self._confirmed = True
+        return only_usable(self._certificates) if self._chosen is None else self._chosen
+
+    def pin_source(self) -> PinSource:
+        return self._source()
+
+    async def failed(self, error: PeroError) -> None:
+        self._error = error
+
+    async def done(self) -> None:
+        return None
