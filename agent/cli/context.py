@@ -1,0 +1,101 @@
+"""What every command gets: where Pero keeps things, the environment, the language; and how results are printed."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from agent import config
+from agent.errors import PeroError, SettingsDamaged
+from agent.texts.catalogue import language_of, text
+
+if TYPE_CHECKING:
+    from agent.app import Call, PinChoice
+
+Result = TypeVar("Result")
+_JSON = "json"  # key of click's meta: whether the command was told to print JSON
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """Handed to commands by `click.pass_obj`."""
+
+    locations: config.Locations
+    environment: Mapping[str, str]
+    language: str  # "ru" or "en"
+
+    def text(self, key: str, **facts: object) -> str:
+        """The wording of a key in the person's language."""
+        return text(key, self.language, **facts)
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a command's coroutine to its end. Ctrl-C cancels it and comes out as KeyboardInterrupt."""
+        return asyncio.run(coroutine)
+
+    def session(self, pin: PinChoice | None = None) -> AbstractAsyncContextManager[Call]:
+        """The running agent over the local socket, or the same objects here where none runs.
+
+        `pin`: who gives the PIN where one is needed (see agent.cli.asking); without it, the window.
+        """
+        from agent.app import PinChoice, command_session
+
+        return command_session(self.environment, pin or PinChoice("window", -1))
+
+
+def context_from(environment: Mapping[str, str]) -> Context:
+    """The context of this process. Settings that cannot be read cost their language only, here."""
+    locations = config.locations(environment)
+    try:
+        setting = config.load_settings(locations.settings).language
+    except SettingsDamaged:
+        setting = ""
+    return Context(locations, MappingProxyType(dict(environment)), language_of(environment, setting))
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--json`: the command gets it as `as_json`, and errors are printed in JSON too."""
+
+    def remember(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+        if value:
+            context.find_root().meta[_JSON] = True
+        return value
+
+    option = click.option("--json", "as_json", is_flag=True, is_eager=True, callback=remember, help="option.json")
+    return option(command)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on stdout, in UTF-8 whatever the locale says (RFC 8259 section 8.1)."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def wants_json(root: click.Context | None) -> bool:
+    return bool(root is not None and root.meta.get(_JSON))
+
+
+def error_value(error: PeroError, language: str) -> dict[str, Any]:
+    """An error as `--json` prints it: the same fields as the `data` of a JSON-RPC error, and its code."""
+    return {
+        "code": error.code,
+        "name": error.name,
+        "actor": str(error.actor),
+        "retriable": error.retriable,
+        "facts": error.facts,
+        "text": text(f"error.{error.name}.text", language, **error.facts),
+        "advice": text(f"error.{error.name}.advice", language, **error.facts),
+    }
+
+
+def environment() -> Mapping[str, str]:
+    return os.environ
