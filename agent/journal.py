@@ -1,0 +1,320 @@
+"""The journal: what was asked, by whom, about which document, and how it ended. Append-only SQLite, chained by hashes.
+
+Every entry is a row of its own; nothing is ever changed. A signature is two entries: the intention, written before
+the token is asked, and the outcome, which names the intention's number in its fact `entry`. An intention without an
+outcome is a request that was cut short. Document names, digests, thumbprints and origins are kept; PINs, documents
+and personal names are not.
+
+The hash of an entry is SHA-256 over the UTF-8 bytes of the JSON array
+
+    ["pero-journal-1", number, time, kind, facts, previous]
+
+written without spaces and in ASCII only (other characters as \\uXXXX), where `facts` is the stored text: a JSON object
+in the same form with its keys sorted. `previous` is the hash of the entry before, 64 zeros at entry 1. Numbers count
+from 1 without gaps.
+
+What the chain finds: every edit, and every cut but one at the end. A cut at the end shows when the head is compared
+with the one that went to the system log. Whoever may write the file can write a whole new chain: this finds nothing
+then but that the system log disagrees.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import logging.handlers
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from agent.errors import Fact, FileUnreadable, JournalUnwritable
+
+BUSY_TIMEOUT = 2.0  # seconds that another process may hold the file
+MAX_FACTS = 64 << 10  # characters of an entry's facts
+START = "0" * 64  # `previous` of entry 1
+OUTCOME = "outcome"  # kind of the entry that ends an intention
+BEGUN = "journal_begun"  # kind of entry 1; its fact `kept_as` names a damaged file that was put aside
+_FORM = "pero-journal-1"
+_SECRET_NAMES = frozenset({"pin", "puk", "so_pin", "passphrase", "password", "secret"})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_SYSTEM_LOG = Path("/dev/log")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    number   INTEGER PRIMARY KEY,
+    time     TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    facts    TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash     TEXT NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS never_deleted BEFORE DELETE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS in_order BEFORE INSERT ON entries
+    WHEN NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM entries)
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+"""
+
+Clock = Callable[[], datetime]  # the time now, with its zone
+Announce = Callable[[int, str], None]  # number and hash of the newest entry
+
+_log = logging.getLogger("pero.journal")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One row, as it is stored; `facts` parsed."""
+
+    number: int
+    time: str  # UTC, ISO 8601 with milliseconds and Z
+    kind: str
+    facts: dict[str, Fact]
+    previous: str  # lower-case hex
+    hash: str  # lower-case hex
+
+
+class Verification(NamedTuple):
+    """What `Journal.verify` found."""
+
+    entries: int  # entries that are whole, counted from the first
+    head: str  # hash of the last whole entry
+    broken_at: int | None  # number of the first entry that is changed, missing or unreadable
+
+
+class Journal:
+    """The journal of one state folder. The file is opened at first use, and again after any trouble with it.
+
+    May be called from several threads. Every call blocks for the disk: a few milliseconds, at most BUSY_TIMEOUT.
+    """
+
+    def __init__(self, path: Path, clock: Clock, announce: Announce | None = None) -> None:
+        self._path = path
+        self._clock = clock
+        self._announce = announce
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._file = (0, 0)  # device and inode of the open file
+
+    def begin(self, kind: str, facts: Mapping[str, Fact]) -> int:
+        """Write an intention; its number. Raises JournalUnwritable: then the thing intended must not be done."""
+        return self._append(kind, facts).number
+
+    def finish(self, entry: int, outcome: str, facts: Mapping[str, Fact]) -> int:
+        """Write how the intention with this number ended; the number of the new entry. Raises JournalUnwritable."""
+        return self._announced(self._append(OUTCOME, {**facts, "entry": entry, "outcome": outcome}))
+
+    def note(self, kind: str, facts: Mapping[str, Fact]) -> int:
+        """Write something that is over already (connect, refuse, forget, settings). Raises JournalUnwritable."""
+        return self._announced(self._append(kind, facts))
+
+    def entries(self, limit: int) -> list[Entry]:
+        """The newest `limit` entries, oldest first. Raises FileUnreadable."""
+        newest = "SELECT * FROM entries ORDER BY number DESC LIMIT ?"
+        with self._reading() as connection:
+            return [_entry(row) for row in connection.execute(newest, (limit,))][::-1]
+
+    def verify(self) -> Verification:
+        """Follow the chain from the first entry. Raises FileUnreadable where the file cannot be opened at all."""
+        with self._reading() as connection:
+            return _follow(connection)
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+
+    def _announced(self, entry: Entry) -> int:
+        if self._announce is not None:
+            self._announce(entry.number, entry.hash)
+        return entry.number
+
+    def _append(self, kind: str, facts: Mapping[str, Fact]) -> Entry:
+        text = _facts_text(facts)
+        with self._lock:
+            try:
+                try:
+                    return _insert(self._open(), self._now(), kind, text)
+                except sqlite3.DatabaseError as error:
+                    if not _is_damage(error):
+                        raise
+                    return _insert(self._begin_anew(error), self._now(), kind, text)
+            except (sqlite3.Error, OSError) as error:
+                self._drop()
+                raise JournalUnwritable(reason=str(error)) from error
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._open()
+            except (sqlite3.Error, OSError) as error:
+                self._drop()
+                raise FileUnreadable(path=str(self._path), reason=str(error)) from error
+
+    def _open(self) -> sqlite3.Connection:
+        """The connection to the file that stands at our path now (one that was deleted or replaced is left)."""
+        if self._connection is not None and _identity(self._path) == self._file:
+            return self._connection
+        self._drop()
+        try:
+            return self._connect(kept_as=None)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            return self._begin_anew(error)
+
+    def _begin_anew(self, damage: sqlite3.Error) -> sqlite3.Connection:
+        """Put the damaged file aside, with what belongs to it, and begin a new one whose first entry says so."""
+        self._drop()
+        kept_as = f"{self._path.name}.damaged-{self._clock().astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        while (self._path.parent / kept_as).exists():
+            kept_as += "-"
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{self._path}{suffix}", f"{self._path.parent / kept_as}{suffix}")  # noqa: PTH104
+        _log.error("journal_damaged kept_as=%s reason=%s", kept_as, damage)
+        return self._connect(kept_as=kept_as)
+
+    def _connect(self, kept_as: str | None) -> sqlite3.Connection:
+        self._connection = connection = _connect(self._path)
+        self._file = _identity(self._path)
+        with _transaction(connection):
+            if connection.execute("SELECT 1 FROM entries WHERE number = 1").fetchone() is None:
+                facts: dict[str, Fact] = {"kept_as": kept_as} if kept_as else {}
+                _insert_row(connection, self._now(), BEGUN, _facts_text(facts))
+        return connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def entry_hash(number: int, time: str, kind: str, facts: str, previous: str) -> str:
+    """The hash of an entry (see the top of this module), lower-case hex. `facts` is the stored text."""
+    return hashlib.sha256(_json([_FORM, number, time, kind, facts, previous]).encode()).hexdigest()
+
+
+def system_log(path: Path = _SYSTEM_LOG) -> Announce | None:
+    """A way to send heads to the system log; None where this machine has none. It never fails and never blocks."""
+    try:
+        handler = logging.handlers.SysLogHandler(address=str(path), facility="user")
+    except OSError:
+        return None
+    handler.handleError = lambda record: None  # type: ignore[method-assign]  # a full system log stops no signature
+    handler.ident = "pero: "
+    handler.socket.setblocking(False)  # type: ignore[attr-defined]  # typeshed does not list it
+
+    def announce(number: int, head: str) -> None:
+        text = f"journal entry {number} head {head}"
+        handler.handle(logging.LogRecord("pero", logging.INFO, __file__, 0, text, None, None))
+
+    return announce
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """An open file of mode 0600 with our table and triggers. A link in its place is refused."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # an entry that was written is on the disk
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'in_order'").fetchone() is None:
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _insert(connection: sqlite3.Connection, time: str, kind: str, facts: str) -> Entry:
+    with _transaction(connection):
+        return _insert_row(connection, time, kind, facts)
+
+
+def _insert_row(connection: sqlite3.Connection, time: str, kind: str, facts: str) -> Entry:
+    last = connection.execute("SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1").fetchone()
+    number, previous = (last[0] + 1, last[1]) if last else (1, START)
+    row = (number, time, kind, facts, previous, entry_hash(number, time, kind, facts, previous))
+    connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
+    return _entry(row)
+
+
+def _follow(connection: sqlite3.Connection) -> Verification:
+    count, head = 0, START
+    try:
+        for row in connection.execute("SELECT * FROM entries ORDER BY number"):
+            number, *values, recorded = row
+            text = all(isinstance(value, str) for value in values)
+            whole = number == count + 1 and text and values[-1] == head and entry_hash(number, *values) == recorded
+            if not whole:
+                return Verification(count, head, count + 1)
+            count, head = number, recorded
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
+        return Verification(count, head, count + 1)
+    return Verification(count, head, None)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    number, time, kind, facts, previous, digest = row
+    return Entry(number, str(time), str(kind), _parsed(facts), str(previous), str(digest))
+
+
+def _parsed(facts: object) -> dict[str, Fact]:
+    """Facts as they were written; of an entry that somebody changed, whatever can still be shown."""
+    try:
+        value = json.loads(str(facts))
+    except ValueError:
+        return {"unreadable": str(facts)}
+    return value if isinstance(value, dict) else {"unreadable": str(facts)}
+
+
+def _facts_text(facts: Mapping[str, Fact]) -> str:
+    if _SECRET_NAMES & facts.keys():
+        raise ValueError("secrets do not belong in the journal")
+    text = _json(dict(facts))
+    if len(text) > MAX_FACTS:
+        raise JournalUnwritable(reason=f"facts of {len(text)} characters, limit {MAX_FACTS}")
+    return text
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return status.st_dev, status.st_ino
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
