@@ -146,6 +146,14 @@ def read_descriptor(descriptor: int) -> Pin | None:
         if not part:
             break
         buffer += part
+    return take_line(buffer)
+
+
+def take_line(buffer: bytearray) -> Pin | None:
+    """The PIN in the first line of what a plain descriptor gave, None where it is empty or too long.
+
+    Takes the buffer over; what stands behind the first line is cut off.
+    """
     end = buffer.find(b"\n")
     if end >= 0:
         del buffer[end:]
