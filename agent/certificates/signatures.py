@@ -1,0 +1,56 @@
+"""Is this value a signature of this digest by this public key? RSA PKCS#1 v1.5 and ECDSA, by `cryptography`."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from agent.algorithms import SignatureAlgorithm
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+
+def is_signature(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes, signature: bytes) -> bool:
+    """`public_key` is DER of SubjectPublicKeyInfo; `signature` is for ECDSA the DER of Ecdsa-Sig-Value.
+
+    False too where the key cannot be read, is of another kind than the algorithm, or the digest has a wrong length.
+    Nothing is said about the strength of the key.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+
+    key = _public_key(public_key)
+    hashed = utils.Prehashed(_hash(algorithm.digest.name))
+    try:
+        if algorithm.key_type == "rsa" and isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, digest, padding.PKCS1v15(), hashed)
+        elif algorithm.key_type == "ec" and isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, digest, ec.ECDSA(hashed))
+        else:
+            return False
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=32)
+def _public_key(info: bytes) -> RSAPublicKey | EllipticCurvePublicKey | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        key = load_der_public_key(info)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else None
+
+
+def _hash(name: str) -> HashAlgorithm:
+    from cryptography.hazmat.primitives import hashes
+
+    known: dict[str, HashAlgorithm] = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+    return known[name]
