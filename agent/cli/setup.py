@@ -1,0 +1,144 @@
+"""`pero setup`: lets the browsers of this user find Pero, and takes that back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from agent.cli.context import Context, json_option, print_json
+from agent.cli.exits import Exit
+from agent.cli.output import complain, plain, say
+from agent.config import secure_folder, write_private
+from agent.errors import FileUnwritable
+from native_host import install
+
+_AUTOSTART = """[Desktop Entry]
+Type=Application
+Name=Pero
+Exec={command}
+Terminal=false
+X-GNOME-Autostart-enabled=true
+"""
+
+
+@click.command(help="command.setup.help")
+@click.option("--remove", is_flag=True, help="command.setup.option.remove")
+@click.option("--autostart", is_flag=True, help="command.setup.option.autostart")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="command.setup.option.profile",
+)
+@json_option
+@click.pass_obj
+def command(context: Context, remove: bool, autostart: bool, profiles: tuple[Path, ...], as_json: bool) -> int:
+    if remove and (autostart or profiles):
+        raise click.UsageError(context.text("setup.remove_alone"))
+    if not install.supported():
+        complain(context.text("setup.unsupported_system"))
+        return Exit.NEGATIVE
+    if remove:
+        return _remove(context, as_json)
+    return _set_up(context, autostart, profiles, as_json)
+
+
+def _set_up(context: Context, autostart: bool, profiles: tuple[Path, ...], as_json: bool) -> int:
+    launcher = context.locations.host_launcher
+    secure_folder(context.locations.state)
+    try:
+        install.write_launcher(launcher, context.locations.socket)
+        written = install.install(launcher, _home(context), profiles)
+    except OSError as error:
+        raise FileUnwritable(path=str(error.filename or launcher), reason=error.strerror or "unwritable") from error
+    entry = _write_autostart(context) if autostart else None
+    if as_json:
+        rows = [{"name": one.browser, "title": one.title, "manifest": str(one.path)} for one in written]
+        print_json({"launcher": str(launcher), "browsers": rows, "autostart": str(entry) if entry else None})
+        return Exit.OK
+    for one in written:
+        say(context.text("setup.written", title=plain(one.title), path=plain(one.path)))
+    if not written:
+        say(context.text("setup.no_browsers"))
+    if entry:
+        say(context.text("setup.autostart", path=plain(entry)))
+    say(context.text("setup.extension_next"))
+    return Exit.OK
+
+
+def _remove(context: Context, as_json: bool) -> int:
+    """Remove what was written, and the state folder where nothing else is in it."""
+    try:
+        removed = install.remove(context.locations.host_launcher, _home(context))
+        removed += _remove_autostart(context)
+    except OSError as error:
+        raise FileUnwritable(path=str(error.filename), reason=error.strerror or "unwritable") from error
+    _remove_empty(context.locations.state)
+    if as_json:
+        print_json({"removed": [str(path) for path in removed]})
+        return Exit.OK
+    for path in removed:
+        say(context.text("setup.removed", path=plain(path)))
+    if not removed:
+        say(context.text("setup.nothing_to_remove"))
+    return Exit.OK
+
+
+def _home(context: Context) -> Path:
+    return Path(context.environment.get("HOME") or Path.home())
+
+
+def _autostart_path(context: Context) -> Path:
+    """Where desktops look for what starts with the session (XDG autostart specification)."""
+    configuration = context.environment.get("XDG_CONFIG_HOME")
+    return (Path(configuration) if configuration else _home(context) / ".config") / "autostart" / "pero.desktop"
+
+
+def _autostart_command(context: Context) -> str:
+    """The command line of the agent, with the state folder where one was named."""
+    program = shutil.which("pero", path=str(Path(sys.executable).parent)) or shutil.which("pero") or "pero"
+    home = context.environment.get("PERO_HOME")
+    words = [*(["env", f"PERO_HOME={os.path.abspath(home)}"] if home else []), program, "run"]  # noqa: PTH100
+    return " ".join(map(_desktop_quoted, words))
+
+
+def _desktop_quoted(word: str) -> str:
+    """One argument of an Exec key: quoted, with both layers of escaping (Desktop Entry Specification, "Exec")."""
+    for character in '\\"`$':
+        word = word.replace(character, "\\" + character)
+    return '"' + word.replace("\\", "\\\\").replace("%", "%%") + '"'
+
+
+def _write_autostart(context: Context) -> Path:
+    path = _autostart_path(context)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
+    write_private(path, _AUTOSTART.format(command=_autostart_command(context)).encode())
+    return path
+
+
+def _remove_autostart(context: Context) -> list[Path]:
+    """Remove the entry where it starts this agent; another state folder's stays."""
+    path = _autostart_path(context)
+    try:
+        ours = f"Exec={_autostart_command(context)}\n" in path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    if not ours:
+        return []
+    path.unlink()
+    _remove_empty(path.parent)
+    return [path]
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
