@@ -31,13 +31,13 @@ def signed_data(
     for ECDSA the DER of Ecdsa-Sig-Value (RFC 5753 section 2.1.1). `chain` is DER of further certificates. The content
     is copied once, into the result.
     """
-    digest = _digest_algorithm(algorithm)
+    digest = digest_algorithm(algorithm)
     signer = der.sequence(
         _VERSION_1,
         _issuer_and_serial(certificate.issuer_der, certificate.serial_number),
         digest,
         bytes((_CONSTRUCTED_0,)) + attributes[1:],  # [0] IMPLICIT in place of SET OF
-        _signature_algorithm(algorithm),
+        signature_algorithm(algorithm),
         der.tlv(der.OCTET_STRING, signature),
     )
     before = (_VERSION_1, der.tlv(der.SET, digest))
@@ -66,13 +66,14 @@ def _content_info(before: Sequence[bytes], content: bytes | None, after: Sequenc
 
 
 @functools.lru_cache(maxsize=16)
-def _digest_algorithm(algorithm: SignatureAlgorithm) -> bytes:
+def digest_algorithm(algorithm: SignatureAlgorithm) -> bytes:
     """AlgorithmIdentifier of the digest, parameters absent (RFC 5754 section 2)."""
     return der.sequence(der.oid(algorithm.digest.oid))
 
 
 @functools.lru_cache(maxsize=16)
-def _signature_algorithm(algorithm: SignatureAlgorithm) -> bytes:
+def signature_algorithm(algorithm: SignatureAlgorithm) -> bytes:
+    """AlgorithmIdentifier of the signature (RFC 3370 section 3.2, RFC 5753 section 2.1.1)."""
     return der.sequence(der.oid(algorithm.oid), der.NULL if algorithm.parameters_null else b"")
 
 

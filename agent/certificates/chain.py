@@ -1,0 +1,79 @@
+"""Issuers of a certificate out of certificates that lie about: names, key identifiers, signatures. No trust is said."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from agent.algorithms import SHA256, SHA384, SHA512, algorithm_for
+from agent.certificates import der
+from agent.certificates.description import Description, describe
+from agent.certificates.signatures import is_signature
+from agent.errors import CertificateDamaged
+
+MAX_CHAIN = 8  # certificates above the signer's
+_BIT_STRING = 0x03
+
+# signatureAlgorithm of a certificate (RFC 4055 section 5, RFC 5758 section 3.2) -> key type, digest
+_CERTIFICATE_SIGNATURES = {
+    "1.2.840.113549.1.1.11": ("rsa", SHA256),
+    "1.2.840.113549.1.1.12": ("rsa", SHA384),
+    "1.2.840.113549.1.1.13": ("rsa", SHA512),
+    "1.2.840.10045.4.3.2": ("ec", SHA256),
+    "1.2.840.10045.4.3.3": ("ec", SHA384),
+    "1.2.840.10045.4.3.4": ("ec", SHA512),
+}
+_BY_OID = {der.oid(dotted): algorithm_for(*row) for dotted, row in _CERTIFICATE_SIGNATURES.items()}
+
+
+def chain_for(leaf: bytes, candidates: Iterable[bytes]) -> tuple[bytes, ...]:
+    """DER of the issuers of `leaf` found among `candidates`, nearest first, as far up as they go; without the leaf.
+
+    An issuer fits by name and, where both certificates have one, by key identifier; where the signature is RSA or ECDSA
+    with SHA-2 it must verify. Validity periods are not looked at. Damaged candidates are passed over; a damaged leaf
+    raises CertificateDamaged.
+    """
+    current = describe(leaf)
+    known = _readable(candidates)
+    found: list[bytes] = []
+    while len(found) < MAX_CHAIN and current.issuer_der != current.subject_der:
+        issuer = next((one for one in known if one.der not in found and _issued(current, one)), None)
+        if issuer is None:
+            break
+        found.append(issuer.der)
+        current = issuer
+    return tuple(found)
+
+
+def _readable(candidates: Iterable[bytes]) -> list[Description]:
+    known = []
+    for candidate in dict.fromkeys(candidates):
+        try:
+            known.append(describe(candidate))
+        except CertificateDamaged:
+            continue
+    return known
+
+
+def _issued(subject: Description, issuer: Description) -> bool:
+    if subject.issuer_der != issuer.subject_der or subject.der == issuer.der or not issuer.is_authority:
+        return False
+    wanted, offered = subject.authority_key_identifier, issuer.subject_key_identifier
+    if wanted is not None and offered is not None and wanted != offered:
+        return False
+    return is_signed_by(subject.der, issuer.public_key) is not False
+
+
+def is_signed_by(certificate: bytes, public_key: bytes) -> bool | None:
+    """Whether the certificate's signature verifies; None where its algorithm is none of ours."""
+    try:
+        body, algorithm_element, value = der.read(certificate).children()
+        algorithm = _BY_OID.get(next(algorithm_element.children()).whole)
+    except (ValueError, StopIteration):
+        return False
+    if algorithm is None:
+        return None
+    if value.tag != _BIT_STRING or value.contents[:1] != b"\0":
+        return False
+    digest = hashlib.new(algorithm.digest.name, body.whole).digest()
+    return is_signature(public_key, algorithm, digest, value.contents[1:])
