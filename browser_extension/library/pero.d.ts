@@ -1,0 +1,193 @@
+/**
+ * Pero for web pages: signatures from the person's token, smart card or key file, each with the person's consent.
+ *
+ * Every function rejects with a `PeroError`, with the reason of the `signal` (an AbortError by default), or with a
+ * `TypeError` where an argument has the wrong shape.
+ */
+
+/**
+ * What can go wrong, by name. `actor` of the error says who can do something; `retriable`, whether the same call may
+ * succeed later.
+ *
+ * | code | number | what happened | actor |
+ * |---|---|---|---|
+ * | bad_request | -32600 | a message was malformed | page |
+ * | unknown_method | -32601 | this Pero has no such method for pages | page |
+ * | bad_parameters | -32602 | a parameter does not fit | page |
+ * | internal | -32603 | a fault of Pero itself | nobody |
+ * | not_allowed | 1001 | the person has not allowed this site: call `connect` | page |
+ * | refused | 1002 | the person said no | person |
+ * | window_closed | 1003 | Pero's window went away without an answer | person |
+ * | expired | 1004 | the window was left alone for too long | person |
+ * | cancelled | 1005 | the request was taken back | page |
+ * | busy | 1006 | too many requests of this site wait | page |
+ * | stopping | 1007 | Pero is being stopped | nobody |
+ * | window_unavailable | 1008 | no window can be shown on that machine | administrator |
+ * | message_too_large | 1009 | the message is over the limit (`facts.limit`, bytes) | page |
+ * | frame_refused | 1010 | the page is inside a frame | page |
+ * | origin_refused | 1012 | not https and not this machine | page |
+ * | token_absent | 2001 | the token is not there | person |
+ * | pin_incorrect, pin_locked, pin_cancelled, pin_not_set, pin_length | 2002-2005, 2015 | the PIN | person |
+ * | worker_died, worker_hung, module_unloadable, token_failed | 2006-2009 | the token or its driver failed | administrator |
+ * | key_absent | 2010 | there is a certificate without its key | person |
+ * | signature_wrong | 2013 | the token's signature does not verify; it was not let out | administrator |
+ * | mechanism_unsupported | 2014 | the token cannot do this algorithm | person |
+ * | no_certificate | 3001 | no certificate fits | person |
+ * | certificate_unknown, certificate_unusable | 3002, 3003 | the certificate asked for | person |
+ * | digest_length, algorithm_unsupported, document_too_large | 3004-3006 | what was to be signed | page |
+ * | journal_unwritable | 4001 | the journal cannot be written, so nothing is signed | administrator |
+ * | state_unsafe | 4003 | a folder of Pero is open to others | administrator |
+ * | not_running | 4009 | Pero is installed and does not run | person |
+ * | not_installed | 5001 | the extension is not in this browser | person |
+ * | host_missing, host_forbidden | 5002, 5003 | the browser does not find or allow Pero's program: `pero setup` | administrator |
+ * | host_exited | 5004 | Pero's program ended; `facts.detail` is the browser's reason | administrator |
+ * | unreachable | 5005 | loopback: blocked by the browser, or nobody listens | person |
+ * | connection_lost | 5006 | the way broke while the request was in flight: it may or may not have been done | page |
+ *
+ * Codes are only ever added: treat one you do not know by its `actor`.
+ */
+export type ErrorCode =
+  | "bad_request" | "unknown_method" | "bad_parameters" | "internal"
+  | "not_allowed" | "refused" | "window_closed" | "expired" | "cancelled" | "busy" | "stopping" | "window_unavailable"
+  | "message_too_large" | "frame_refused" | "origin_refused"
+  | "token_absent" | "pin_incorrect" | "pin_locked" | "pin_cancelled" | "pin_not_set" | "pin_length"
+  | "worker_died" | "worker_hung" | "module_unloadable" | "token_failed" | "key_absent"
+  | "signature_wrong" | "mechanism_unsupported"
+  | "no_certificate" | "certificate_unknown" | "certificate_unusable"
+  | "digest_length" | "algorithm_unsupported" | "document_too_large"
+  | "journal_unwritable" | "state_unsafe" | "not_running"
+  | "not_installed" | "host_missing" | "host_forbidden" | "host_exited" | "unreachable" | "connection_lost"
+  | (string & {});
+
+export class PeroError extends Error {
+  readonly name: string; // "PeroError"
+  readonly code: ErrorCode;
+  readonly number: number;
+  readonly actor: "person" | "page" | "administrator" | "nobody";
+  readonly retriable: boolean;
+  /** Values that belong to the error; never secrets. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** What to do, in the person's language; may be empty. `message` says what happened. */
+  readonly advice: string;
+}
+
+/** `extension`: the browser extension. `loopback`: a WebSocket to 127.0.0.1, which browsers may ask about or block. */
+export type Transport = "extension" | "loopback";
+
+export interface Configuration {
+  /**
+   * The ways that may be tried, in this order; the default is `["extension"]`. The next one is tried only where the
+   * extension is not installed, never after another error. Take `"loopback"` in only where you must: the program that
+   * answers there cannot be told from another one that took the port first.
+   */
+  transports: readonly Transport[];
+}
+
+export interface CallOptions {
+  /** Takes the request back: the promise rejects with the signal's reason, and Pero closes its window. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Whether a signature can be asked for: `"ready"`, or the code of the error that is in the way. */
+export interface Status {
+  state: "ready" | ErrorCode;
+  /** The way that answered; null where none did. */
+  transport: Transport | null;
+  version?: string;
+  protocol?: number;
+  error?: PeroError;
+}
+
+export interface Permission {
+  allowed: boolean;
+  /** Whether the person wants to be asked no more whether this site may ask. */
+  remembered: boolean;
+}
+
+export interface Filter {
+  /** SHA-256 of certificates, lower-case hex. */
+  thumbprints?: readonly string[];
+  /** Part of the issuer's name (RFC 4514), in any case. */
+  issuer?: string;
+  keyTypes?: readonly ("rsa" | "ec")[];
+}
+
+export interface Certificate {
+  /** SHA-256 of the certificate, lower-case hex. */
+  thumbprint: string;
+  /** The certificate, DER. */
+  der: Uint8Array<ArrayBuffer>;
+  /** RFC 4514. */
+  subject: string;
+  /** RFC 4514. */
+  issuer: string;
+  /** Hex. */
+  serial: string;
+  notBefore: Date;
+  notAfter: Date;
+  /** Such as "RSA 2048", "P-256". */
+  key: string;
+  /** Certificates of authorities that are known, DER, without the root where it is not. */
+  chain: Uint8Array<ArrayBuffer>[];
+}
+
+export interface PeroDocument {
+  /** Shown to the person. */
+  name: string;
+  /** A string is signed as its UTF-8. */
+  content: Uint8Array | ArrayBuffer | Blob | string;
+  mediaType?: string;
+}
+
+/** The digest of a document that stays with the page. The person is told that its content cannot be shown. */
+export interface PeroDigest {
+  name: string;
+  algorithm: "sha256" | "sha384" | "sha512";
+  value: Uint8Array | ArrayBuffer;
+  /** Of the document, in bytes. */
+  size?: number;
+}
+
+export interface SignOptions extends CallOptions {
+  /** The certificate to sign with, or its thumbprint; without it the person chooses. */
+  certificate?: Certificate | string;
+  /** Which certificates the person may choose from. */
+  filter?: Filter;
+  /** Whether the document is put into the signature; not with a digest. Default: false. */
+  attached?: boolean;
+  digestAlgorithm?: "sha256" | "sha384" | "sha512";
+}
+
+export interface Signature {
+  /** CMS SignedData (RFC 5652) in its ContentInfo, DER. */
+  signature: Uint8Array<ArrayBuffer>;
+  /** The same in base64. */
+  base64: string;
+  detached: boolean;
+  certificate: Certificate;
+}
+
+/** Choose the ways to Pero. Calls that were made already go on as they are. */
+export function configure(configuration: Configuration): void;
+
+/** Whether Pero is there and this site is allowed. Asks the person nothing. Rejects only where the signal says so. */
+export function status(options?: CallOptions): Promise<Status>;
+
+/** Ask the person to allow this site. Once allowed, it answers at once. */
+export function connect(options?: CallOptions): Promise<Permission>;
+
+/** Let the person choose a certificate. */
+export function selectCertificate(filter?: Filter, options?: CallOptions): Promise<Certificate>;
+
+/** Let the person sign a document, or the digest of one. */
+export function sign(what: PeroDocument | PeroDigest, options?: SignOptions): Promise<Signature>;
+
+declare const pero: {
+  configure: typeof configure;
+  status: typeof status;
+  connect: typeof connect;
+  selectCertificate: typeof selectCertificate;
+  sign: typeof sign;
+  PeroError: typeof PeroError;
+};
+export default pero;

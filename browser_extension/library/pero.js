@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT
+// Pero for web pages. Types, and the table of errors, are in pero.d.ts beside this file.
+
+/** @import * as Types from "./pero.js" */
+/** @typedef {{ code: number, message: string, data?: { name?: string, actor?: string, retriable?: boolean, facts?: Record<string, unknown>, text?: string, advice?: string } }} RpcError */
+/** @typedef {{ resolve: (result: any) => void, reject: (reason: unknown) => void }} Pending */
+
+const CONNECT = "pero:connect:1"; // what the extension's content script listens for
+const PORTS = [14741, 24741, 29741];
+const MAX_MESSAGE = 48 * 1024 * 1024; // characters of JSON; the browser's own limit for extensions is 64 MiB
+const PATIENCE = 500; // milliseconds; waited twice, since a page that was busy sees its timers before its messages
+
+/** Errors that are born here: number, actor, retriable, and text and advice in two languages. */
+const ERRORS = /** @type {const} */ ({
+  message_too_large: [1009, "page", false, {
+    en: ["The document is too large.", ""],
+    ru: ["Документ слишком велик.", ""],
+  }],
+  not_installed: [5001, "person", false, {
+    en: ["The Pero extension is not in this browser.", "Install the extension and reload the page."],
+    ru: ["В этом браузере нет расширения Pero.", "Установите расширение и обновите страницу."],
+  }],
+  unreachable: [5005, "person", true, {
+    en: ["Pero cannot be reached.", "Check that Pero runs and that the browser lets this site reach it."],
+    ru: ["Не удаётся связаться с Pero.", "Проверьте, что Pero запущен и что браузер разрешает этому сайту обращаться к нему."],
+  }],
+  connection_lost: [5006, "page", true, {
+    en: ["The connection to Pero was lost.", "Try again; if that does not help, reload the page."],
+    ru: ["Связь с Pero прервалась.", "Повторите; если не поможет, обновите страницу."],
+  }],
+}); // prettier-ignore
+
+export class PeroError extends Error {
+  /** @param {RpcError} error */
+  constructor({ code, message, data = {} }) {
+    super(data.text || data.name || message);
+    this.name = "PeroError";
+    this.code = data.name ?? message;
+    this.number = code;
+    this.actor = /** @type {Types.PeroError["actor"]} */ (data.actor ?? "nobody");
+    this.retriable = data.retriable ?? false;
+    this.facts = Object.freeze({ ...data.facts });
+    this.advice = data.advice ?? "";
+  }
+}
+
+/**
+ * @param {keyof typeof ERRORS} name
+ * @param {Record<string, unknown>} [facts]
+ */
+function errorOf(name, facts = {}) {
+  const [code, actor, retriable, texts] = ERRORS[name];
+  const [text, advice] = texts[navigator.language.toLowerCase().startsWith("ru") ? "ru" : "en"];
+  return new PeroError({ code, message: name, data: { name, actor, retriable, facts, text, advice } });
+}
+
+/** One conversation in JSON-RPC 2.0, whatever carries its text. */
+class Connection {
+  /** @type {Map<number, Pending>} */
+  #pending = new Map();
+  #nextId = 1;
+  #takes = 0; // messages that the other side said it took
+  #isOpen = true;
+  /** @type {() => void} */
+  onClose = () => {};
+
+  /**
+   * @param {Types.Transport} transport
+   * @param {(text: string) => void} send
+   * @param {boolean} acknowledges whether the other side says {"pero": "taken"} to each message
+   */
+  constructor(transport, send, acknowledges) {
+    this.transport = transport;
+    this.send = send;
+    this.acknowledges = acknowledges;
+  }
+
+  /**
+   * @param {string} method
+   * @param {object} parameters
+   * @param {AbortSignal | undefined} signal
+   * @returns {Promise<any>} the result
+   */
+  call(method, parameters, signal) {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const id = this.#nextId++;
+      const text = JSON.stringify({ jsonrpc: "2.0", id, method, params: parameters });
+      if (text.length > MAX_MESSAGE) throw errorOf("message_too_large", { limit: MAX_MESSAGE });
+      const abort = () => {
+        this.#take(id)?.reject(signal?.reason);
+        this.#post(JSON.stringify({ jsonrpc: "2.0", id: this.#nextId++, method: "cancel", params: { id } }));
+      };
+      /** @param {() => void} settle */
+      const done = (settle) => {
+        signal?.removeEventListener("abort", abort);
+        settle();
+      };
+      this.#pending.set(id, {
+        resolve: (result) => done(() => resolve(result)),
+        reject: (reason) => done(() => reject(reason)),
+      });
+      signal?.addEventListener("abort", abort);
+      this.#post(text);
+    });
+  }
+
+  /** @param {unknown} text what came from the other side */
+  receive(text) {
+    const message = JSON.parse(String(text));
+    if (message.pero === "taken") this.#takes += 1;
+    else if (message.pero === "lost") this.#failAll();
+    else if (message.pero === "gone") this.close();
+    else if (message.error) this.#take(message.id)?.reject(new PeroError(message.error));
+    else this.#take(message.id)?.resolve(message.result);
+  }
+
+  /** Nothing more will be answered. */
+  close() {
+    this.#isOpen = false;
+    this.#failAll();
+    this.onClose();
+  }
+
+  #failAll() {
+    for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(errorOf("connection_lost"));
+  }
+
+  /** @param {number} id */
+  #take(id) {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  /** @param {string} text */
+  #post(text) {
+    if (!this.#isOpen) return this.#failAll();
+    const before = this.#takes;
+    this.send(text);
+    if (this.acknowledges) patiently(() => this.#takes > before || this.close());
+  }
+}
+
+/**
+ * Call back after a while in which messages that had come were delivered.
+ *
+ * @param {() => void} callback
+ */
+function patiently(callback) {
+  setTimeout(() => setTimeout(callback, PATIENCE), PATIENCE);
+}
+
+/**
+ * Through the extension's content script, which answers at once where it is there.
+ *
+ * @returns {Promise<Connection>}
+ */
+function openExtension() {
+  return new Promise((resolve, reject) => {
+    const { port1: port, port2: theirs } = new MessageChannel();
+    const connection = new Connection("extension", (text) => port.postMessage(text), true);
+    port.onmessage = () => {
+      port.onmessage = (event) => connection.receive(event.data);
+      resolve(connection);
+    };
+    window.postMessage(CONNECT, "/", [theirs]);
+    patiently(() => reject(errorOf("not_installed")));
+  });
+}
+
+/**
+ * Straight to the agent: the first port where somebody opens a WebSocket. Only where the site asked for it.
+ *
+ * @returns {Promise<Connection>}
+ */
+async function openLoopback() {
+  for (const port of PORTS) {
+    const connection = await openSocket(`ws://127.0.0.1:${port}/v1`);
+    if (connection) return connection;
+  }
+  throw errorOf("unreachable");
+}
+
+/**
+ * @param {string} address
+ * @returns {Promise<Connection | null>} null where nobody opens
+ */
+function openSocket(address) {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(address); // no deadline: the browser may be asking the person
+    const connection = new Connection("loopback", (text) => socket.send(text), false);
+    socket.onmessage = (event) => connection.receive(event.data);
+    socket.onopen = () => resolve(connection);
+    socket.onclose = () => {
+      connection.close();
+      resolve(null);
+    };
+  });
+}
+
+/** @type {Record<Types.Transport, () => Promise<Connection>>} */
+const TRANSPORTS = { extension: openExtension, loopback: openLoopback };
+
+/** @type {readonly Types.Transport[]} */
+let transports = ["extension"];
+
+/** @type {Map<Types.Transport, Promise<Connection>>} */
+const connections = new Map();
+
+/**
+ * The connection of one transport: the one that is open or being opened, or a new one.
+ *
+ * @param {Types.Transport} transport
+ * @returns {Promise<Connection>}
+ */
+function connectionOf(transport) {
+  const known = connections.get(transport);
+  if (known) return known;
+  const forget = () => void connections.delete(transport);
+  const opening = TRANSPORTS[transport]();
+  connections.set(transport, opening);
+  opening.then((connection) => (connection.onClose = forget), forget);
+  return opening;
+}
+
+/**
+ * Call a method over the first transport that is there. Only "not installed" leads on to the next one.
+ *
+ * @param {string} method
+ * @param {object} parameters
+ * @param {AbortSignal | undefined} signal
+ * @param {(transport: Types.Transport) => void} [reached] told which transport is used
+ */
+async function call(method, parameters, signal, reached) {
+  let missing = errorOf("not_installed");
+  for (const transport of transports) {
+    try {
+      const connection = await unlessAborted(connectionOf(transport), signal);
+      reached?.(transport);
+      return await connection.call(method, parameters, signal);
+    } catch (error) {
+      if (!(error instanceof PeroError) || error.code !== "not_installed") throw error;
+      missing = error;
+    }
+  }
+  throw missing;
+}
+
+/**
+ * @template Result
+ * @param {Promise<Result>} promise
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<Result>}
+ */
+function unlessAborted(promise, signal) {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+/** @type {typeof Types.configure} */
+export function configure(configuration) {
+  const unknown = configuration.transports.find((transport) => !Object.hasOwn(TRANSPORTS, transport));
+  if (unknown !== undefined) throw new TypeError(`unknown transport: ${unknown}`);
+  transports = [...configuration.transports];
+}
+
+/** @type {typeof Types.status} */
+export async function status({ signal } = {}) {
+  /** @type {Types.Transport | null} */
+  let transport = null;
+  try {
+    const { version, protocol } = await call("status", {}, signal, (reached) => (transport = reached));
+    return { state: "ready", transport, version, protocol };
+  } catch (error) {
+    if (!(error instanceof PeroError)) throw error;
+    return { state: error.code, transport, error };
+  }
+}
+
+/** @type {typeof Types.connect} */
+export function connect({ signal } = {}) {
+  return call("connect", {}, signal);
+}
+
+/** @type {typeof Types.selectCertificate} */
+export async function selectCertificate(filter, { signal } = {}) {
+  const result = await call("select_certificate", defined({ filter: filterOf(filter) }), signal);
+  return certificateOf(result.certificate);
+}
+
+/** @type {typeof Types.sign} */
+export async function sign(what, options = {}) {
+  const { certificate, filter, attached, digestAlgorithm, signal } = options;
+  signal?.throwIfAborted();
+  const parameters = defined({
+    ...("content" in what ? { document: await documentOf(what) } : { digest: digestOf(what) }),
+    certificate: typeof certificate === "object" ? certificate.thumbprint : certificate,
+    filter: filterOf(filter),
+    attached,
+    digest_algorithm: digestAlgorithm,
+  });
+  const result = await call("sign", parameters, signal);
+  return {
+    signature: fromBase64(result.signature),
+    base64: result.signature,
+    detached: result.detached,
+    certificate: certificateOf(result.certificate),
+  };
+}
+
+export default { configure, status, connect, selectCertificate, sign, PeroError };
+
+/** @param {Types.PeroDocument} document */
+async function documentOf({ name, content, mediaType }) {
+  return defined({ content: toBase64(await bytesOf(content)), name, media_type: mediaType });
+}
+
+/** @param {Types.PeroDigest} digest */
+function digestOf({ name, algorithm, value, size }) {
+  return defined({ value: toBase64(buffered(value)), algorithm, name, size });
+}
+
+/** @param {Types.Filter | undefined} filter */
+function filterOf(filter) {
+  if (!filter) return undefined;
+  const { thumbprints, issuer, keyTypes } = filter;
+  return defined({ thumbprints, issuer, key_types: keyTypes });
+}
+
+/**
+ * @param {any} certificate as the agent sends it
+ * @returns {Types.Certificate}
+ */
+function certificateOf({ thumbprint, certificate, subject, issuer, serial, not_before, not_after, key, chain }) {
+  return {
+    thumbprint,
+    der: fromBase64(certificate),
+    subject,
+    issuer,
+    serial,
+    notBefore: new Date(not_before),
+    notAfter: new Date(not_after),
+    key,
+    chain: chain.map(fromBase64),
+  };
+}
+
+/**
+ * Without the fields that are undefined.
+ *
+ * @param {object} value
+ */
+function defined(value) {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined));
+}
+
+/**
+ * @param {Types.PeroDocument["content"]} content
+ * @returns {Promise<Uint8Array>}
+ */
+async function bytesOf(content) {
+  if (typeof content === "string") return new TextEncoder().encode(content);
+  if (content instanceof Blob) return new Uint8Array(await content.arrayBuffer());
+  return buffered(content);
+}
+
+/** @param {Uint8Array | ArrayBuffer} value */
+function buffered(value) {
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  throw new TypeError("expected bytes");
+}
+
+/** @param {Uint8Array} bytes */
+function toBase64(bytes) {
+  let binary = "";
+  for (let start = 0; start < bytes.length; start += 0x8000) {
+    binary += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
+  }
+  return btoa(binary);
+}
+
+/** @param {string} text */
+function fromBase64(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
