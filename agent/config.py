@@ -15,6 +15,7 @@ import platformdirs
 
 from agent.errors import FileUnwritable, SettingsDamaged, StateUnsafe
 
+VERSION = "0.1.0"
 LOOPBACK_PORTS = (14741, 24741, 29741)  # below every system's ephemeral range; the first free one is taken
 SOCKET_NAME = 16  # hex digits of the hash of the state folder
 
@@ -48,10 +49,6 @@ class Locations(msgspec.Struct, frozen=True):
     @property
     def lock(self) -> Path:
         return self.state / "agent.lock"
-
-    @property
-    def port_file(self) -> Path:
-        return self.state / "loopback-port"
 
     @property
     def host_launcher(self) -> Path:

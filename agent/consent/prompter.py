@@ -116,7 +116,10 @@ class Dialogue(Protocol):
 class Prompter(Protocol):
     """Asks the person. Every method raises WindowUnavailable where nothing can be shown."""
 
-    kind: Literal["window", "terminal", "descriptor", "test"]  # as the journal names it
+    @property
+    def kind(self) -> Literal["window", "terminal", "descriptor", "test"]:
+        """As the journal names it."""
+        ...
 
     async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:
         """Raises Refused, WindowClosed."""

@@ -27,7 +27,7 @@ class CommandPrompter:
     """
 
     def __init__(self, kind: Literal["terminal", "descriptor"], descriptor: int) -> None:
-        self.kind: Literal["window", "terminal", "descriptor", "test"] = kind
+        self.kind: Literal["terminal", "descriptor"] = kind
         self._descriptor = descriptor
 
     async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:

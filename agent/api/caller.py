@@ -1,0 +1,48 @@
+"""Who calls: fixed when the connection opens, never told by a message."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+
+from agent.api.messages import Identifier
+from agent.consent.prompter import Prompter
+from agent.errors import PeroError
+
+
+class Role(enum.StrEnum):
+    PAGE = "page"
+    EXTENSION = "extension"
+    COMMAND = "command"
+
+
+class Pending:
+    """A request in flight; `reason` is what its caller is told when it is withdrawn."""
+
+    def __init__(self, task: asyncio.Task[bytes]) -> None:
+        self.task = task
+        self.reason: PeroError | None = None
+
+    def withdraw(self, reason: PeroError) -> None:
+        if not self.task.done() and self.reason is None:
+            self.reason = reason
+            self.task.cancel()
+
+
+class Caller:
+    """One page, one extension or one command, on one connection.
+
+    `origin` is canonical (consent.origins) for pages and "" otherwise. `prompter` is how the person is asked for it.
+    """
+
+    def __init__(self, role: Role, origin: str, transport: str, prompter: Prompter) -> None:
+        self.role = role
+        self.origin = origin
+        self.transport = transport
+        self.prompter = prompter
+        self.allowed_once = False  # allowed for as long as this connection lives
+        self.pending: dict[Identifier, Pending] = {}
+
+    def withdraw_all(self, reason: PeroError) -> None:
+        for pending in list(self.pending.values()):
+            pending.withdraw(reason)

@@ -1,0 +1,75 @@
+"""`add_key_file`: a PKCS#12 file becomes a place of keys; its passphrase goes from the person to the worker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from agent.api import wire
+from agent.api.caller import Caller
+from agent.api.method import COMMAND, Method
+from agent.api.services import Services
+from agent.certificates.description import describe
+from agent.consent.prompter import PassphrasePrompt
+from agent.errors import BadParameters, DocumentTooLarge, FileUnreadable, PeroError, PinCancelled
+from agent.model import CertificateEntry
+
+MAX_KEY_FILE = 1 << 20  # bytes
+
+
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    path: Annotated[str, msgspec.Meta(max_length=4096)]  # absolute
+
+
+async def add_key_file(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
+    """Raises FileUnreadable, KeyFileDamaged, KeyFileWithoutKey, PinIncorrect."""
+    path = Path(parameters.path)
+    if not path.is_absolute():
+        raise BadParameters(detail="path is not absolute")
+    content = await asyncio.to_thread(_read, path)
+    entry = services.journal.begin("add_key_file", {"file": path.name, "asked_by": caller.prompter.kind})
+    try:
+        added = await _ask_and_add(services, caller, path.name, content)
+    except PeroError as error:
+        services.journal.finish(entry, error.name, {"file": path.name})
+        raise
+    except asyncio.CancelledError:
+        services.journal.finish(entry, "cancelled", {"file": path.name})
+        raise
+    services.journal.finish(entry, "added", {"certificate": added[0].thumbprint if added else ""})
+    return {"certificates": [wire.certificate(describe(one.der), one.chain) for one in added]}
+
+
+async def _ask_and_add(services: Services, caller: Caller, name: str, content: bytes) -> tuple[CertificateEntry, ...]:
+    async with (
+        services.queue.turn(),
+        caller.prompter.ask_passphrase(PassphrasePrompt(name, services.language)) as dialogue,
+    ):
+        while True:
+            await dialogue.confirmed()
+            try:
+                added = await services.tokens.add_key_file(content, name, dialogue.pin_source())
+            except PinCancelled:
+                continue  # what the person does next tells: confirm again, or leave
+            except PeroError as error:
+                await dialogue.failed(error)
+                raise
+            await dialogue.done()
+            return added
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_KEY_FILE + 1)
+    except OSError as error:
+        raise FileUnreadable(path=str(path), reason=error.strerror or "unreadable") from error
+    if len(content) > MAX_KEY_FILE:
+        raise DocumentTooLarge(limit=MAX_KEY_FILE)
+    return content
+
+
+METHOD = Method("add_key_file", COMMAND, Parameters, add_key_file)

@@ -1,0 +1,78 @@
+"""`sign`: a document in the message, or the digest of one, gets a CMS signature."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from agent.api import wire
+from agent.api.caller import Caller
+from agent.api.messages import binary
+from agent.api.method import PAGE, Method
+from agent.api.services import Services
+from agent.errors import BadParameters
+from agent.model import Digest, Document
+from agent.signing.fitting import Filter
+from agent.signing.procedure import SignRequest
+
+MAX_NAME = 4096  # characters of a document's name
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+Thumbprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class DocumentParameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    content: str  # base64
+    name: Name
+    media_type: Annotated[str, msgspec.Meta(max_length=255)] = "application/octet-stream"
+
+
+class DigestParameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    value: str  # base64
+    algorithm: str
+    name: Name
+    size: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)] | None = None
+
+
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    document: DocumentParameter | None = None
+    digest: DigestParameter | None = None
+    certificate: Thumbprint | None = None
+    filter: Filter = Filter()
+    attached: bool = False
+    digest_algorithm: str | None = None
+
+
+async def sign(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
+    request = SignRequest(
+        origin=caller.origin,
+        document=_document(parameters),
+        attached=parameters.attached,
+        certificate=parameters.certificate,
+        filter=parameters.filter,
+        digest_algorithm=parameters.digest_algorithm,
+        language=services.language,
+    )
+    made = await services.signing.sign(request, caller.prompter)
+    services.origins.used(caller.origin, services.now())
+    return {
+        "signature": wire.encoded(made.signature),
+        "detached": made.detached,
+        "certificate": wire.certificate(made.candidate.description, made.chain),
+    }
+
+
+def _document(parameters: Parameters) -> Document | Digest:
+    if (parameters.document is None) == (parameters.digest is None):
+        raise BadParameters(detail="one of document and digest is needed")
+    if parameters.document is not None:
+        given = parameters.document
+        return Document(given.name, binary(given.content, "document.content"), given.media_type)
+    digest = parameters.digest
+    assert digest is not None  # noqa: S101 - checked above
+    if parameters.attached or parameters.digest_algorithm is not None:
+        raise BadParameters(detail="a digest cannot be attached, nor digested again")
+    return Digest(digest.name, digest.algorithm, binary(digest.value, "digest.value"), digest.size)
+
+
+METHOD = Method("sign", PAGE, Parameters, sign)

@@ -1,0 +1,32 @@
+"""What methods work with; built once, in app.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime
+
+from agent.config import Locations
+from agent.consent.origins import Origins
+from agent.journal import Journal
+from agent.policy import Policy
+from agent.signing.procedure import Signing
+from agent.signing.queue import PersonQueue
+from agent.tokens.pool import TokenPool
+
+PROTOCOL = 1  # version of PROTOCOL.md; rises when a published message changes its meaning
+
+
+@dataclasses.dataclass
+class Services:
+    version: str
+    locations: Locations
+    language: str
+    policy: Policy
+    origins: Origins
+    journal: Journal
+    tokens: TokenPool
+    queue: PersonQueue
+    signing: Signing
+    now: Callable[[], datetime]  # UTC
+    port: Callable[[], int | None]  # the loopback port, while one is held

@@ -1,0 +1,256 @@
+"""The composition root: the only place that builds and wires objects. An agent with its transports, or the same
+objects without them for one command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from agent.api.caller import Caller, Role
+from agent.api.dispatcher import Dispatcher
+from agent.api.services import Services
+from agent.config import VERSION, Locations, load_settings, locations, secure_folder
+from agent.consent.origins import Origins, utc_now
+from agent.consent.prompter import Prompter
+from agent.consent.unattended import CommandPrompter
+from agent.desktop.window_prompter import WindowPrompter
+from agent.errors import AlreadyRunning, NotRunning, PortsTaken, SettingsDamaged, UnattendedForbidden, from_name
+from agent.ipc.hardening import harden
+from agent.journal import Journal, system_log
+from agent.policy import Policy, load_policy
+from agent.signing.procedure import Signing
+from agent.signing.queue import PersonQueue
+from agent.texts.catalogue import language_of
+from agent.tokens.pool import TokenPool
+from agent.tokens.vendors import find_modules
+from agent.transport.client import LocalClient, PinChoice
+
+Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+DRAIN_SECONDS = 5.0  # for requests in flight to be told that the agent stops
+START_SECONDS = 5.0  # for an agent that holds the lock but does not answer yet
+_LOG_SIZE = 1 << 20  # bytes, of which one older file is kept
+
+_log = logging.getLogger("pero.app")
+
+
+class Composition:
+    """The objects of one state folder, under its lock. `prompter` is the window unless somebody hands in another."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        places: Locations,
+        *,
+        prompter: Prompter | None = None,
+        now: Callable[[], datetime] = utc_now,
+        policy: Policy | None = None,
+        queue: PersonQueue | None = None,
+    ) -> None:
+        settings = load_settings(places.settings)
+        self.language = language_of(environment, settings.language)
+        self.policy = load_policy() if policy is None else policy
+        self.prompter: Prompter = WindowPrompter(environment) if prompter is None else prompter
+        self.journal = Journal(places.journal, now, system_log())
+        self.tokens = TokenPool(lambda: find_modules(_added_modules(places)), places.key_files)
+        queue = queue or PersonQueue()
+        self.port: int | None = None
+        self.services = Services(
+            version=VERSION,
+            locations=places,
+            language=self.language,
+            policy=self.policy,
+            origins=Origins(places.origins),
+            journal=self.journal,
+            tokens=self.tokens,
+            queue=queue,
+            signing=Signing(self.tokens, self.journal, queue, now),
+            now=now,
+            port=lambda: self.port,
+        )
+        self.dispatcher = Dispatcher(self.services)
+
+    async def close(self) -> None:
+        await self.tokens.close()
+        self.journal.close()
+
+
+def _added_modules(places: Locations) -> tuple[str, ...]:
+    """The person's own modules; a settings file that was damaged while we run costs these, and nothing else."""
+    try:
+        return load_settings(places.settings).modules
+    except SettingsDamaged:
+        _log.error("settings_damaged")
+        return ()
+
+
+class Agent:
+    """A composition with its transports."""
+
+    def __init__(self, composition: Composition, *, ports: tuple[int, ...] | None = None) -> None:
+        from agent.transport.local_socket import LocalSocket
+        from agent.transport.loopback import LOOPBACK_PORTS, Loopback
+        from agent.transport.sessions import Sessions
+
+        self._composition = composition
+        sessions = Sessions(
+            composition.dispatcher,
+            window=composition.prompter,
+            command_prompter=CommandPrompter,
+            allow_unattended=composition.policy.allow_unattended,
+            version=VERSION,
+            language=composition.language,
+        )
+        self._local = LocalSocket(composition.services.locations.socket, sessions.serve)
+        self._loopback = Loopback(composition.dispatcher, composition.prompter, ports or LOOPBACK_PORTS)
+
+    async def start(self) -> None:
+        """Raises StateUnsafe. Loopback ports that are all taken cost the loopback way only."""
+        if self._composition.policy.allow_loopback:
+            try:
+                await self._loopback.listen()
+            except PortsTaken as error:
+                _log.error("ports_taken ports=%s", error.facts["ports"])
+        self._composition.port = self._loopback.port
+        self._local.listen()
+        _log.info("started version=%s pid=%d port=%s", VERSION, os.getpid(), self._loopback.port)
+
+    async def stop(self) -> None:
+        """Tell the requests in flight, then close everything."""
+        self._composition.dispatcher.stop()
+        await self._composition.dispatcher.drained(DRAIN_SECONDS)
+        await self._local.close()
+        await self._loopback.close()
+        await self._composition.close()
+        _log.info("stopped")
+
+
+def run(environment: Mapping[str, str], started: Callable[[int | None], None] = lambda port: None) -> None:
+    """`pero run`: an agent until SIGTERM or Ctrl-C. `started` is told the loopback port.
+
+    Raises AlreadyRunning, StateUnsafe, SettingsDamaged.
+    """
+    harden(secret=False)
+    places = locations(environment)
+    secure_folder(places.state)
+    with _lock(places):
+        _log_to(places)
+        asyncio.run(_run(Composition(environment, places), started))
+
+
+async def _run(composition: Composition, started: Callable[[int | None], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C comes as KeyboardInterrupt
+            loop.add_signal_handler(number, stop.set)
+    agent = Agent(composition)
+    await agent.start()
+    started(composition.port)
+    try:
+        await stop.wait()
+    finally:
+        await agent.stop()
+
+
+@asynccontextmanager
+async def command_session(environment: Mapping[str, str], pin: PinChoice) -> AsyncIterator[Call]:
+    """Calls for one command: of the running agent, or of the same objects here, under the same lock.
+
+    Raises NotRunning where an agent holds the lock and does not answer. `pin.descriptor` stays the caller's.
+    """
+    places = locations(environment)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + START_SECONDS
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                client = await LocalClient.connect(places.socket, pin)
+            except NotRunning:
+                pass
+            else:
+                stack.callback(client.close)
+                call: Call = client.call
+                break
+            secure_folder(places.state)
+            try:
+                stack.enter_context(_lock(places))
+            except AlreadyRunning:  # one is starting, or being stopped
+                if loop.time() > deadline:
+                    raise NotRunning() from None
+                await asyncio.sleep(0.05)
+            else:
+                call = await stack.enter_async_context(_composed(environment, places, pin))
+                break
+        yield call
+
+
+@asynccontextmanager
+async def _composed(environment: Mapping[str, str], places: Locations, pin: PinChoice) -> AsyncIterator[Call]:
+    composition = Composition(environment, places)
+    if pin.kind == "descriptor" and not composition.policy.allow_unattended:
+        raise UnattendedForbidden()
+    prompter = composition.prompter if pin.kind == "window" else CommandPrompter(pin.kind, pin.descriptor)
+    caller = Caller(Role.COMMAND, "", "in_process", prompter)
+    identifiers = itertools.count(1)
+
+    async def call(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        request = {"jsonrpc": "2.0", "id": next(identifiers), "method": method, "params": parameters}
+        answer = json.loads(await composition.dispatcher.handle(caller, json.dumps(request)))
+        if "error" in answer:
+            raise from_name(answer["error"]["data"]["name"], answer["error"]["data"]["facts"])
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    try:
+        yield call
+    finally:
+        await composition.close()
+
+
+@contextlib.contextmanager
+def _lock(places: Locations) -> Iterator[None]:
+    """Hold the state folder, alone. Raises AlreadyRunning. The kernel lets go of it when the process ends."""
+    descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            _lock_descriptor(descriptor)
+        except OSError as error:
+            raise AlreadyRunning() from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_descriptor(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _log_to(places: Locations) -> None:
+    """The log: events with keys, never content; 0600, two files of one megabyte at most."""
+    previous = os.umask(0o077)
+    try:
+        handler = logging.handlers.RotatingFileHandler(places.log, maxBytes=_LOG_SIZE, backupCount=1, encoding="utf-8")
+    finally:
+        os.umask(previous)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("pero").setLevel(logging.INFO)

@@ -1,0 +1,112 @@
+"""Which certificates fit a request, which of them can sign, and how they are offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from agent.certificates.description import Description, describe, problems
+from agent.consent.prompter import OfferedCertificate
+from agent.errors import CertificateDamaged
+from agent.model import CertificateEntry, Listing, TokenState
+
+MAX_FILTER = 64  # entries of each list of a filter
+
+
+class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a page asks of a certificate; fields left out ask nothing. All of them must hold."""
+
+    thumbprints: tuple[str, ...] | None = None  # SHA-256, lower-case hex
+    issuer: str | None = None  # part of the issuer's name (RFC 4514), in any case
+    key_types: tuple[str, ...] | None = None  # "rsa", "ec"
+
+    def holds(self, description: Description) -> bool:
+        return (
+            (self.thumbprints is None or description.thumbprint in self.thumbprints)
+            and (self.issuer is None or self.issuer.casefold() in description.issuer.casefold())
+            and (self.key_types is None or description.key_type in self.key_types)
+        )
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A certificate that fits, with what is wrong with it (names; empty: it can sign)."""
+
+    entry: CertificateEntry
+    description: Description
+    problems: tuple[str, ...]
+
+
+def candidates(listing: Listing, wanted: Filter, now: datetime) -> tuple[Candidate, ...]:
+    """The certificates that fit, usable ones first, then by the end of their validity, latest first.
+
+    The same certificate found twice (a key file and a token) is offered once, from the place found first that has
+    its key. Certificates that cannot be read are left out: `pero diagnose` names them.
+    """
+    found: dict[str, Candidate] = {}
+    for entry in listing.certificates:
+        try:
+            description = describe(entry.der)
+        except CertificateDamaged:
+            continue
+        if is_authority(description) or not wanted.holds(description):
+            continue
+        candidate = Candidate(entry, description, _problems(entry, description, now))
+        known = found.get(entry.thumbprint)
+        if known is None or (known.problems and not candidate.problems):
+            found[entry.thumbprint] = candidate
+    return tuple(sorted(found.values(), key=_order))
+
+
+def is_authority(description: Description) -> bool:
+    """Certificates of authorities lie on tokens beside the person's own; they are never offered for signing."""
+    return description.is_authority
+
+
+def _order(candidate: Candidate) -> tuple[bool, float]:
+    return bool(candidate.problems), -candidate.description.not_after.timestamp()
+
+
+def _problems(entry: CertificateEntry, description: Description, now: datetime) -> tuple[str, ...]:
+    own = problems(description, now)
+    return (*own, "no_key") if entry.has_key is False else own
+
+
+def offered(choices: Iterable[Candidate]) -> tuple[OfferedCertificate, ...]:
+    return tuple(_offer(candidate) for candidate in choices)
+
+
+def _offer(candidate: Candidate) -> OfferedCertificate:
+    description, token = candidate.description, candidate.entry.token
+    return OfferedCertificate(
+        thumbprint=description.thumbprint,
+        owner=description.owner,
+        details=description.details,
+        issuer=dict(description.details)["certificate.issuer"],
+        not_before=iso(description.not_before),
+        not_after=iso(description.not_after),
+        key=description.key,
+        token_label=token.label,
+        token_serial=token.serial,
+        warnings=warnings(token),
+        problems=candidate.problems,
+        protected_path=token.protected_path,
+    )
+
+
+def warnings(token: TokenState) -> tuple[str, ...]:
+    """What the token says of its PIN before anybody is asked for it; names of the catalogue."""
+    told = (
+        ("pin_locked", token.pin_locked),
+        ("pin_final_try", token.pin_final_try),
+        ("pin_count_low", token.pin_count_low and not token.pin_final_try),
+        ("pin_to_be_changed", token.pin_to_be_changed),
+        ("pin_not_set", not token.pin_initialized),
+    )
+    return tuple(name for name, holds in told if holds)
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with a Z, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,60 @@
+"""What the window can show of a document: plain text only, made safe. Other kinds are named and not shown."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+
+from agent.algorithms import SHA256
+from agent.consent.prompter import ShownDocument
+from agent.model import Digest, Document
+from agent.texts.visible import visible
+
+MAX_PREVIEW = 20_000  # characters
+_MAX_BYTES = 4 * MAX_PREVIEW
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def shown(document: Document | Digest) -> ShownDocument:
+    """The document as a window shows it; the digest shown is SHA-256 of the content, or the one that was given."""
+    if isinstance(document, Digest):
+        return ShownDocument(
+            name=document.name,
+            media_type="",
+            size=document.size,
+            digest_algorithm=document.algorithm,
+            digest=document.value.hex(),
+            preview=None,
+            preview_cut=False,
+            digest_only=True,
+        )
+    preview = preview_text(document.content)
+    return ShownDocument(
+        name=document.name,
+        media_type=document.media_type,
+        size=len(document.content),
+        digest_algorithm=SHA256.name,
+        digest=hashlib.sha256(document.content).hexdigest(),
+        preview=preview,
+        preview_cut=preview is not None and len(document.content) > _MAX_BYTES,
+        digest_only=False,
+    )
+
+
+def preview_text(content: bytes) -> str | None:
+    """The beginning of a text in UTF-8 or UTF-16 with a mark; None where it is not text. The type a page claims is
+    not believed."""
+    head = content[:_MAX_BYTES]
+    encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "utf-8")
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        text = decoder.decode(head, final=len(head) == len(content))
+    except UnicodeDecodeError:
+        return None
+    if "\0" in text or _controls(text) > len(text) // 100:
+        return None
+    return visible(text, keep="\n\t")
+
+
+def _controls(text: str) -> int:
+    return sum(character < " " and character not in "\n\r\t\f" for character in text)

@@ -1,0 +1,263 @@
+"""Signing, step by step.
+
+ 1. find       the certificates that fit, on all tokens and key files
+ 2. intend     the journal: what is asked; if it cannot be written, nothing is signed
+ 3. ask        the person, when it is their turn: site, document, certificate; refusal and silence end here
+ 4. confirm    the journal: what the person agreed to, with the certificate
+ 5. prepare    the signed attributes and their digest
+ 6. sign       the token or key file, with the PIN from the window; where it fails the person may try again (3)
+ 7. build      the CMS
+ 8. check      our own signature, before it leaves
+ 9. record     the outcome, failures too; where it cannot be written, the signature does not leave
+
+Everything from outside is handed in: the person, the tokens, the journal, the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from agent.algorithms import SignatureAlgorithm, algorithm_for, digest_for_key, digest_named
+from agent.certificates.chain import chain_for
+from agent.certificates.description import Description
+from agent.cms.attributes import signed_attributes
+from agent.cms.signed_data import signed_data
+from agent.consent.origins import shown_origin
+from agent.consent.prompter import ChoicePrompt, Dialogue, Prompter, ShownDocument, SigningPrompt
+from agent.errors import (
+    CertificateUnknown,
+    CertificateUnusable,
+    DigestLength,
+    NoCertificate,
+    PeroError,
+    PinCancelled,
+    Refused,
+    WindowClosed,
+)
+from agent.ipc.pin import PinSource
+from agent.journal import Journal
+from agent.model import CertificateEntry, Digest, Document, Listing
+from agent.signing.fitting import Candidate, Filter, candidates, offered
+from agent.signing.preview import shown
+from agent.signing.queue import PersonQueue
+from agent.texts.catalogue import text
+from agent.verification.own import verify_own
+
+
+class Tokens(Protocol):
+    """What signing needs of the tokens; `tokens.pool.TokenPool` is one."""
+
+    async def listing(self) -> Listing: ...
+
+    async def sign(
+        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource
+    ) -> bytes: ...
+
+
+class SignRequest(msgspec.Struct, frozen=True):
+    """What is asked. Origin "" is the command line of this machine."""
+
+    origin: str
+    document: Document | Digest
+    attached: bool = False
+    certificate: str | None = None  # thumbprint; None: the person chooses
+    filter: Filter = Filter()
+    digest_algorithm: str | None = None  # None: as the key wants it
+    language: str = "en"
+
+
+class SignResult(msgspec.Struct, frozen=True):
+    signature: bytes  # DER of a ContentInfo
+    detached: bool
+    candidate: Candidate
+    chain: tuple[bytes, ...]  # DER
+
+
+class Signing:
+    """The procedure with what it works with."""
+
+    def __init__(self, tokens: Tokens, journal: Journal, queue: PersonQueue, now: Callable[[], datetime]) -> None:
+        self._tokens = tokens
+        self._journal = journal
+        self._queue = queue
+        self._now = now
+
+    async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
+        """Raises the errors of each step; whatever is raised stands in the journal."""
+        _check_digest(request)
+        document = shown(request.document)
+        entry = self._journal.begin("sign", _facts(request, document, prompter.kind))  # 2
+        try:
+            result = await self._sign(request, document, prompter, entry)
+        except PeroError as error:
+            self._journal.finish(entry, error.name, {"origin": request.origin, "document": document.name})
+            raise
+        except asyncio.CancelledError:
+            self._journal.finish(entry, "cancelled", {"origin": request.origin, "document": document.name})
+            raise
+        self._journal.finish(  # 9
+            entry, "signed", {"certificate": result.candidate.entry.thumbprint, "signature": _sha256(result.signature)}
+        )
+        return result
+
+    async def choose(self, origin: str, wanted: Filter, prompter: Prompter, language: str) -> Candidate:
+        """Steps 1 and 3 alone: the person shows a site one of the certificates."""
+        entry = self._journal.begin("choose", {"origin": origin, "asked_by": prompter.kind})
+        try:
+            async with self._queue.turn():
+                listing = await self._tokens.listing()
+                found = candidates(listing, wanted, self._now())
+                prompt = ChoicePrompt(
+                    origin, shown_origin(origin), offered(found), _faults(listing, language), language
+                )
+                chosen = _usable(found, await prompter.choose_certificate(prompt))
+        except PeroError as error:
+            self._journal.finish(entry, error.name, {"origin": origin})
+            raise
+        except asyncio.CancelledError:
+            self._journal.finish(entry, "cancelled", {"origin": origin})
+            raise
+        self._journal.finish(entry, "chosen", {"origin": origin, "certificate": chosen.entry.thumbprint})
+        return chosen
+
+    async def _sign(self, request: SignRequest, document: ShownDocument, prompter: Prompter, entry: int) -> SignResult:
+        async with self._queue.turn() as patience:
+            listing = await self._tokens.listing()  # 1
+            found = _fitting(listing, request, self._now())
+            prompt = SigningPrompt(
+                origin=request.origin,
+                shown_origin=shown_origin(request.origin),
+                document=document,
+                certificates=offered(found),
+                chosen=request.certificate,
+                faults=_faults(listing, request.language),
+                language=request.language,
+            )
+            async with prompter.ask_signature(prompt) as dialogue:  # 3
+                last: PeroError | None = None
+                while True:
+                    chosen = _usable(found, await _confirmed(dialogue, last))
+                    patience.renew()
+                    try:
+                        result = await self._make(request, chosen, listing, dialogue, entry)  # 4 to 8
+                    except PinCancelled:
+                        last = None  # the person went back, or away: the next answer tells
+                    except PeroError as error:
+                        last = error
+                        await dialogue.failed(error)
+                    else:
+                        await dialogue.done()
+                        return result
+                    patience.renew()
+
+    async def _make(
+        self, request: SignRequest, chosen: Candidate, listing: Listing, dialogue: Dialogue, entry: int
+    ) -> SignResult:
+        description = chosen.description
+        self._journal.note("confirmed", {"entry": entry, "certificate": description.thumbprint})  # 4
+        algorithm = _algorithm(request, description)
+        content_digest = _content_digest(request.document, algorithm)
+        attributes = signed_attributes(content_digest, description, self._now())  # 5
+        digest = hashlib.new(algorithm.digest.name, attributes).digest()
+        signature = await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source())  # 6
+        chain = chain_for(description.der, (*chosen.entry.chain, *(other.der for other in listing.certificates)))
+        content = request.document.content if request.attached and isinstance(request.document, Document) else None
+        cms = signed_data(  # 7
+            attributes=attributes,
+            signature=signature,
+            algorithm=algorithm,
+            certificate=description,
+            chain=chain,
+            content=content,
+        )
+        verify_own(cms, content_digest, description, chosen.entry.token.label)  # 8
+        return SignResult(cms, content is None, chosen, chain)
+
+
+async def _confirmed(dialogue: Dialogue, last: PeroError | None) -> str:
+    """The person's answer. Where they give up after a failure, the failure is what happened."""
+    try:
+        return await dialogue.confirmed()
+    except (Refused, WindowClosed):
+        if last is not None:
+            raise last from None
+        raise
+
+
+def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
+    """The certificates to offer; of the one that was named, only that. Raises CertificateUnknown, CertificateUnusable,
+    and NoCertificate where there is nobody to look at an empty window for."""
+    wanted = request.filter
+    if request.certificate is not None:
+        wanted = msgspec.structs.replace(wanted, thumbprints=(request.certificate,))
+    found = candidates(listing, wanted, now)
+    if request.certificate is not None:
+        if not found:
+            raise CertificateUnknown(thumbprint=request.certificate)
+        _usable(found, request.certificate)
+    if not found:
+        raise NoCertificate()
+    return found
+
+
+def _usable(found: tuple[Candidate, ...], thumbprint: str) -> Candidate:
+    """The certificate of that thumbprint, if it can sign: what a window says is checked again here."""
+    for candidate in found:
+        if candidate.description.thumbprint == thumbprint:
+            if candidate.problems:
+                raise CertificateUnusable(thumbprint=thumbprint, reason=candidate.problems[0])
+            return candidate
+    raise CertificateUnknown(thumbprint=thumbprint)
+
+
+def _algorithm(request: SignRequest, description: Description) -> SignatureAlgorithm:
+    if isinstance(request.document, Digest):
+        digest = digest_named(request.document.algorithm)
+    elif request.digest_algorithm is not None:
+        digest = digest_named(request.digest_algorithm)
+    else:
+        digest = digest_for_key(description.key_type, description.bits)
+    return algorithm_for(description.key_type, digest)
+
+
+def _content_digest(document: Document | Digest, algorithm: SignatureAlgorithm) -> bytes:
+    if isinstance(document, Digest):
+        return document.value
+    return hashlib.new(algorithm.digest.name, document.content).digest()
+
+
+def _check_digest(request: SignRequest) -> None:
+    """Raises DigestLength, AlgorithmUnsupported before anybody is asked anything."""
+    if request.digest_algorithm is not None:
+        digest_named(request.digest_algorithm)
+    if isinstance(request.document, Digest):
+        expected = digest_named(request.document.algorithm).size
+        if len(request.document.value) != expected:
+            raise DigestLength(
+                algorithm=request.document.algorithm, expected=expected, given=len(request.document.value)
+            )
+
+
+def _facts(request: SignRequest, document: ShownDocument, asked_by: str) -> dict[str, str | int | bool | None]:
+    return {
+        "origin": request.origin,
+        "document": document.name,
+        "size": document.size,
+        "digest": f"{document.digest_algorithm}:{document.digest}",
+        "attached": request.attached,
+        "asked_by": asked_by,
+    }
+
+
+def _faults(listing: Listing, language: str) -> tuple[str, ...]:
+    return tuple(text(f"error.{fault.error}.text", language, **fault.facts) for fault in listing.faults)
+
+
+def _sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

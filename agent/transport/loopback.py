@@ -1,0 +1,172 @@
+"""The loopback WebSocket: pages that have no extension. `Host`, peer user and `Origin` are checked before anything.
+
+Every page on the internet and every user of this machine can reach the port. What holds them: a peer of another user
+is closed without a byte; a Host that is not a loopback name and port of ours (DNS rebinding) and an Origin that may
+not ask get an empty refusal; an origin that the person did not allow gets `not_allowed` and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+
+from aiohttp import WSMsgType, web
+from aiohttp.web_protocol import RequestHandler
+
+from agent.api.caller import Caller, Role
+from agent.api.dispatcher import Dispatcher
+from agent.api.messages import MAX_MESSAGE
+from agent.config import LOOPBACK_PORTS
+from agent.consent.origins import parse_origin
+from agent.consent.prompter import Prompter
+from agent.errors import OriginRefused, PortsTaken
+from agent.transport.peers import is_same_user, loopback_user
+
+PATH = "/v1"
+MAX_CONNECTIONS = 64
+_NAMES = ("127.0.0.1", "[::1]", "localhost")
+
+_log = logging.getLogger("pero.transport")
+
+
+class Loopback:
+    """Listens on 127.0.0.1 and, where the machine has it, on ::1, on the first port that is free on both."""
+
+    def __init__(self, dispatcher: Dispatcher, prompter: Prompter, ports: tuple[int, ...] = LOOPBACK_PORTS) -> None:
+        self._dispatcher = dispatcher
+        self._prompter = prompter
+        self._ports = ports
+        self._servers: list[asyncio.Server] = []
+        self._web: web.Server | None = None
+        self._open: set[web.WebSocketResponse] = set()
+        self._answering: set[asyncio.Task[None]] = set()
+        self.port: int | None = None
+
+    async def listen(self) -> None:
+        """Raises PortsTaken."""
+        port, sockets = _bind(self._ports)
+        self._web = _GuardedServer(self._request, access_log=None)
+        loop = asyncio.get_running_loop()
+        self._servers = [await loop.create_server(self._web, sock=one) for one in sockets]
+        self.port = port
+
+    async def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=1.0)
+        for connection in list(self._open):
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(connection.close(code=1001), timeout=1.0)
+        if self._web is not None:
+            await self._web.shutdown(timeout=1.0)
+        self.port = None
+
+    async def _request(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Host", "") not in {f"{name}:{self.port}" for name in _NAMES}:
+            return _refusal(403)
+        if request.path != PATH or len(request.headers.getall("Origin", [])) != 1:
+            return _refusal(404)
+        try:
+            origin = parse_origin(request.headers["Origin"])
+        except OriginRefused:
+            return _refusal(403)
+        if len(self._open) >= MAX_CONNECTIONS:
+            return _refusal(503)
+        connection = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, compress=False)
+        if not connection.can_prepare(request):
+            return _refusal(404)
+        await connection.prepare(request)
+        self._open.add(connection)
+        try:
+            await self._converse(connection, Caller(Role.PAGE, origin, "loopback", self._prompter))
+        finally:
+            self._open.discard(connection)
+        return connection
+
+    async def _converse(self, connection: web.WebSocketResponse, caller: Caller) -> None:
+        self._dispatcher.opened(caller)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                try:
+                    async for message in connection:
+                        if message.type is WSMsgType.TEXT:
+                            task = tasks.create_task(self._answer(connection, caller, message.data))
+                            self._answering.add(task)
+                            task.add_done_callback(self._answering.discard)
+                        elif message.type is WSMsgType.BINARY:
+                            await connection.close(code=1003)  # RFC 6455 section 7.4.1: only text is taken
+                finally:
+                    self._dispatcher.closed(caller)
+        except* ConnectionError:
+            _log.info("page_gone transport=loopback")
+
+    async def _answer(self, connection: web.WebSocketResponse, caller: Caller, message: str) -> None:
+        answer = await self._dispatcher.handle(caller, message)
+        if not connection.closed:
+            await connection.send_str(answer.decode())
+
+
+def _refusal(status: int) -> web.Response:
+    """Nothing that tells what answers here."""
+    return web.Response(status=status, text="", headers={"Connection": "close"})
+
+
+def _bind(ports: tuple[int, ...]) -> tuple[int, list[socket.socket]]:
+    for port in ports:
+        sockets: list[socket.socket] = []
+        try:
+            sockets.append(_listener(socket.AF_INET, "127.0.0.1", port))
+            if socket.has_ipv6 and _has_ipv6_loopback():
+                sockets.append(_listener(socket.AF_INET6, "::1", sockets[0].getsockname()[1]))
+        except OSError:
+            for one in sockets:
+                one.close()
+            continue
+        return sockets[0].getsockname()[1], sockets
+    raise PortsTaken(ports=", ".join(map(str, ports)))
+
+
+def _listener(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(64)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _has_ipv6_loopback() -> bool:
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            return False
+        return True
+
+
+class _GuardedHandler(RequestHandler):
+    """Closes a peer of another user before a byte is read or written."""
+
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer, ours = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if peer is None or not is_same_user(loopback_user(peer[:2], ours[:2])):
+            _log.warning("foreign_peer transport=loopback")
+            assert isinstance(transport, asyncio.Transport)  # noqa: S101
+            transport.abort()
+
+
+class _GuardedServer(web.Server):
+    def __call__(self) -> RequestHandler:
+        return _GuardedHandler(self, loop=self._loop, **self._kwargs)
