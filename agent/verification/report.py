@@ -1,0 +1,79 @@
+"""What verification says: a status, and reasons as names of the catalogue ("reason.document_changed")."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Iterable
+
+import msgspec
+
+from agent.certificates.description import Description
+from agent.trust.path import REVOCATION
+
+
+class Status(enum.StrEnum):
+    """As ETSI EN 319 102-1 section 5.1.3 has them: TOTAL-PASSED, TOTAL-FAILED, INDETERMINATE."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    INDETERMINATE = "indeterminate"
+
+
+# Every reason, and what it makes of the status. What is wrong in the signature is invalid; what is not known here, or
+# may have been right when it was signed, is indeterminate.
+REASONS: dict[str, Status] = {
+    "damaged": Status.INVALID,  # not a CMS signature, or one that breaks RFC 5652
+    "no_signer": Status.INVALID,  # SignedData without SignerInfo
+    "document_changed": Status.INVALID,  # the content is not what was signed
+    "signature_wrong": Status.INVALID,
+    "signing_certificate_mismatch": Status.INVALID,  # the signer named another certificate (RFC 5035)
+    "content_ambiguous": Status.INVALID,  # the content of a signature without attributes looks like attributes
+    "content_missing": Status.INDETERMINATE,
+    "certificate_missing": Status.INDETERMINATE,
+    "algorithm_unsupported": Status.INDETERMINATE,
+    "certificate_expired": Status.INDETERMINATE,
+    "not_yet_valid": Status.INDETERMINATE,
+    "key_usage": Status.INDETERMINATE,
+    "no_anchors": Status.INDETERMINATE,
+    "chain_not_built": Status.INDETERMINATE,
+    "root_not_trusted": Status.INDETERMINATE,
+    "chain_invalid": Status.INDETERMINATE,
+    "issuer_expired": Status.INDETERMINATE,
+    "issuer_not_yet_valid": Status.INDETERMINATE,
+}
+
+
+class SignerReport(msgspec.Struct, frozen=True):
+    """One signer of a signature."""
+
+    status: Status
+    reasons: tuple[str, ...]  # names of REASONS, weightiest first; empty when valid
+    certificate: Description | None  # None: not found
+    claimed_time: datetime.datetime | None  # signing-time, UTC: the signer's own claim, which nothing proves
+    digest_algorithm: str  # name in algorithms.DIGESTS, else the dotted OID
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The whole signature: as good as its worst signer."""
+
+    status: Status
+    reasons: tuple[str, ...]
+    signers: tuple[SignerReport, ...]
+    attached: bool
+    checked_at: datetime.datetime  # UTC: the moment at which validity was looked at
+    revocation: str = REVOCATION
+
+
+def status_of(reasons: Iterable[str]) -> Status:
+    found = {REASONS[reason] for reason in reasons}
+    for status in (Status.INVALID, Status.INDETERMINATE):
+        if status in found:
+            return status
+    return Status.VALID
+
+
+def sorted_reasons(reasons: Iterable[str]) -> tuple[str, ...]:
+    """Each once, in the order of REASONS."""
+    found = set(reasons)
+    return tuple(reason for reason in REASONS if reason in found)
