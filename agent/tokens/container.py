@@ -1,0 +1,200 @@
+"""The backend of key files, the embedded default: PKCS#12 files in one folder, each with its certificates in clear.
+
+    <folder>/<thumbprint>/key.p12            under the passphrase that the person gave when it was added
+                          certificates.pem   the key's own certificate first; all that a listing reads
+                          about.json         the file's own name and when it was added
+
+Folders are 0700 and files 0600. A key file comes whole or not at all: it is written beside and renamed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from agent.algorithms import algorithm_named
+from agent.config import secure_folder, write_private
+from agent.errors import FileUnreadable, FileUnwritable, PinLength, StateUnsafe, TokenAbsent
+from agent.ipc.pin import MAX_PIN, Ask, Pin
+from agent.model import KEY_FILES, TokenState
+from agent.tokens import key_file, messages
+from agent.tokens.backend import PinOperation
+
+KEY, CERTIFICATES, ABOUT = "key.p12", "certificates.pem", "about.json"
+_UNFINISHED, _FORGOTTEN = ".new-", ".old-"
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+_THUMBPRINT = 64  # hex digits
+_SERIAL = 16  # hex digits of the thumbprint that stand for a serial number
+
+
+class About(msgspec.Struct, frozen=True):
+    file: str
+    added: datetime  # UTC
+
+
+class ContainerBackend:
+    def __init__(self, folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._folder = folder
+        self._now = now
+
+    def load(self) -> messages.Facts:
+        secure_folder(self._folder)
+        for left in (*self._folder.glob(f"{_UNFINISHED}*"), *self._folder.glob(f"{_FORGOTTEN}*")):
+            shutil.rmtree(left, ignore_errors=True)
+        return {"folder": str(self._folder)}
+
+    def close(self) -> None:
+        pass
+
+    def listing(self) -> tuple[messages.TokenListing, ...]:
+        return tuple(_listing(folder) for folder in sorted(self._folder.iterdir()) if len(folder.name) == _THUMBPRINT)
+
+    def sign(self, request: messages.Sign) -> PinOperation:
+        return _Signing(self._folder / request.thumbprint, request)
+
+    def add_key_file(self, request: messages.AddKeyFile) -> PinOperation:
+        return _Adding(self._folder, request, self._now)
+
+    def forget_key_file(self, thumbprint: str) -> None:
+        """Raises TokenAbsent where there is none."""
+        folder = self._folder / thumbprint
+        if len(thumbprint) != _THUMBPRINT or folder.parent != self._folder or not folder.is_dir():
+            raise TokenAbsent(token=thumbprint, module=KEY_FILES)
+        aside = self._folder / f"{_FORGOTTEN}{thumbprint}"
+        try:
+            folder.rename(aside)
+            shutil.rmtree(aside)
+        except OSError as error:
+            raise FileUnwritable(path=str(folder), reason=error.strerror or "unwritable") from error
+
+
+class _Signing:
+    """Decrypts the key for one signature."""
+
+    def __init__(self, folder: Path, request: messages.Sign) -> None:
+        self._folder = folder
+        self._request = request
+        self._algorithm = algorithm_named(request.algorithm)
+        self._retry = False
+
+    def ask(self) -> Ask:
+        if not (self._folder / KEY).is_file():
+            raise TokenAbsent(token=self._request.token.label, module=KEY_FILES)
+        return Ask(retry=self._retry)
+
+    def attempt(self, pin: Pin, accepted: Callable[[], None]) -> messages.Done:
+        _check_length(pin)
+        self._retry = True
+        try:
+            content = (self._folder / KEY).read_bytes()
+        except OSError as error:
+            raise TokenAbsent(token=self._request.token.label, module=KEY_FILES) from error
+        opened = key_file.open_file(content, pin.reveal(), self._request.token.label)
+        accepted()
+        signature = key_file.sign(opened.key, self._algorithm, self._request.digest)
+        return messages.Done(self._request.id, signature=signature)
+
+
+class _Adding:
+    def __init__(self, folder: Path, request: messages.AddKeyFile, now: Callable[[], datetime]) -> None:
+        self._folder = folder
+        self._request = request
+        self._now = now
+        self._retry = False
+
+    def ask(self) -> Ask:
+        if not self._retry:
+            key_file.check(self._request.content, self._request.name)
+        return Ask(retry=self._retry)
+
+    def attempt(self, pin: Pin, accepted: Callable[[], None]) -> messages.Done:
+        _check_length(pin)
+        self._retry = True
+        content, name = self._request.content, self._request.name
+        opened = key_file.open_file(content, pin.reveal(), name)
+        accepted()
+        if not key_file.is_strong(content):
+            content = key_file.strengthened(content, pin.reveal(), name)
+        thumbprint = hashlib.sha256(opened.certificates[0]).hexdigest()
+        about = msgspec.json.encode(About(file=name, added=self._now()))
+        files = {KEY: content, CERTIFICATES: _pem(opened.certificates), ABOUT: about}
+        _store(self._folder, thumbprint, files)
+        return messages.Done(self._request.id, tokens=(_listing(self._folder / thumbprint),))
+
+
+def _check_length(pin: Pin) -> None:
+    """A key file without a passphrase would be a key in clear: it is not taken."""
+    if not 0 < len(pin) <= MAX_PIN:
+        raise PinLength(minimum=1, maximum=MAX_PIN)
+
+
+def _store(folder: Path, thumbprint: str, files: dict[str, bytes]) -> None:
+    target = folder / thumbprint
+    if target.is_dir():  # added again, perhaps under another passphrase: each file is replaced whole
+        for name, content in files.items():
+            write_private(target / name, content)
+        return
+    unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
+    try:
+        for name, content in files.items():
+            write_private(unfinished / name, content)
+        unfinished.rename(target)
+    except OSError as error:
+        raise FileUnwritable(path=str(target), reason=error.strerror or "unwritable") from error
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(unfinished)
+
+
+def _listing(folder: Path) -> messages.TokenListing:
+    """One key file, from its clear copy alone."""
+    label = folder.name
+    try:
+        secure_folder(folder)
+        label = _label(folder)
+        certificates = _certificates((folder / CERTIFICATES).read_text("ascii"))
+    except StateUnsafe as error:
+        return messages.TokenListing(_state(label, folder.name), (), error.name, error.facts)
+    except (OSError, ValueError) as error:
+        facts: messages.Facts = {"path": str(folder / CERTIFICATES), "reason": str(error)}
+        return messages.TokenListing(_state(label, folder.name), (), FileUnreadable.name, facts)
+    found = [
+        messages.FoundCertificate(der, has_key=index == 0, listed=index == 0) for index, der in enumerate(certificates)
+    ]
+    return messages.TokenListing(_state(label, folder.name), tuple(found))
+
+
+def _label(folder: Path) -> str:
+    """The file's own name; without it the key file is still a key file."""
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode((folder / ABOUT).read_bytes(), type=About).file
+    return folder.name
+
+
+def _state(label: str, thumbprint: str) -> TokenState:
+    return TokenState(label=label, serial=thumbprint[:_SERIAL], manufacturer="", model="", module=KEY_FILES)
+
+
+def _pem(certificates: tuple[bytes, ...]) -> bytes:
+    parts = []
+    for der in certificates:
+        text = base64.encodebytes(der).decode("ascii").replace("\n", "")
+        lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+        parts.append("\n".join((_BEGIN, *lines, _END, "")))
+    return "".join(parts).encode("ascii")
+
+
+def _certificates(pem: str) -> list[bytes]:
+    """Raises ValueError where there is none."""
+    found = [base64.b64decode(part.split(_END)[0], validate=False) for part in pem.split(_BEGIN)[1:]]
+    if not found:
+        raise ValueError("no certificate")
+    return found

@@ -1,0 +1,47 @@
+"""What goes into a mechanism and what comes out of it.
+
+CKM_RSA_PKCS (PKCS#11 v2.40 mechanisms 2.1.6) signs a DigestInfo that we build (RFC 8017 section 9.2, notes);
+CKM_ECDSA (2.3.6) signs the leftmost bits of the digest and returns r||s, which CMS wants as ECDSA-Sig-Value
+(RFC 3279 section 2.2.3).
+"""
+
+from __future__ import annotations
+
+from agent.algorithms import SignatureAlgorithm
+
+DIGEST_INFO: dict[str, bytes] = {
+    "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
+    "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
+    "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
+}
+
+CKM: dict[str, int] = {"CKM_RSA_PKCS": 0x0001, "CKM_ECDSA": 0x1041}
+
+
+def mechanism_input(algorithm: SignatureAlgorithm, digest: bytes, field_size: int) -> bytes:
+    """The bytes that C_Sign takes. `field_size`: bytes of the curve's order, 0 for RSA."""
+    if algorithm.key_type == "rsa":
+        return DIGEST_INFO[algorithm.digest.name] + digest
+    return digest[:field_size]  # by hand: some tokens answer CKR_DATA_LEN_RANGE to a longer one
+
+
+def signature_value(algorithm: SignatureAlgorithm, signed: bytes) -> bytes:
+    """The signature as a SignerInfo holds it. Raises ValueError at an ECDSA signature that is not r||s."""
+    if algorithm.key_type == "rsa":
+        return signed
+    half, odd = divmod(len(signed), 2)
+    if odd or not 0 < half <= 64:  # content of at most 132 bytes
+        raise ValueError("not r||s")
+    content = _integer(signed[:half]) + _integer(signed[half:])
+    return b"\x30" + _length(len(content)) + content
+
+
+def _integer(magnitude: bytes) -> bytes:
+    value = magnitude.lstrip(b"\0") or b"\0"
+    if value[0] & 0x80:
+        value = b"\0" + value
+    return b"\x02" + _length(len(value)) + value
+
+
+def _length(size: int) -> bytes:
+    return bytes([size]) if size < 0x80 else bytes([0x81, size])

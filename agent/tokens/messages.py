@@ -1,0 +1,122 @@
+"""What the pool and a worker say to each other: JSON in frames of ``native_host.framing`` over the data socket.
+
+The pool numbers its requests. The descriptor of a request that needs a PIN goes ahead of it over the control socket,
+tagged with the request's number. The worker's events about one request: `Started` when it begins calls into the
+backend, `Waiting` while it waits for a PIN, then one `Done` or `Failure`. The first event of a worker is `Loaded`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from agent.model import TokenState
+
+FRAME_LIMIT = 16 << 20  # bytes; a listing of many certificates in one frame
+
+Facts = dict[str, str | int | bool | None]
+SourceKind = Literal["conversation", "descriptor"]
+
+
+class List(msgspec.Struct, frozen=True, tag=True):
+    """All tokens and their certificates, without a login."""
+
+    id: int
+
+
+class Sign(msgspec.Struct, frozen=True, tag=True):
+    id: int
+    source: SourceKind
+    token: TokenState
+    certificate: bytes  # DER
+    thumbprint: str  # SHA-256, lower-case hex
+    algorithm: str  # name in algorithms.ALGORITHMS
+    digest: bytes
+
+
+class AddKeyFile(msgspec.Struct, frozen=True, tag=True):
+    id: int
+    source: SourceKind
+    name: str  # of the file the person chose, without folders
+    content: bytes
+
+
+class ForgetKeyFile(msgspec.Struct, frozen=True, tag=True):
+    id: int
+    thumbprint: str
+
+
+class Withdraw(msgspec.Struct, frozen=True, tag=True):
+    """Nobody wants the answer to this request any more; its PIN conversation is to be closed."""
+
+    id: int
+
+
+class Loaded(msgspec.Struct, frozen=True, tag=True):
+    """The backend works (`facts` tell of the module), or it does not (`error`, then the worker ends)."""
+
+    error: str | None = None
+    facts: Facts = {}
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    id: int
+    person: bool = False  # the call waits for the person at the reader's own keys
+
+
+class Waiting(msgspec.Struct, frozen=True, tag=True):
+    id: int
+
+
+class FoundCertificate(msgspec.Struct, frozen=True):
+    der: bytes
+    has_key: bool | None  # None: not known before login
+    listed: bool = True  # False: only as a part of the chain of others
+
+
+class TokenListing(msgspec.Struct, frozen=True):
+    """A token and what it shows without a login; with `error` it could not be read."""
+
+    token: TokenState
+    certificates: tuple[FoundCertificate, ...]
+    error: str | None = None
+    facts: Facts = {}
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """`signature` answers Sign, `tokens` answers List and AddKeyFile."""
+
+    id: int
+    signature: bytes = b""
+    tokens: tuple[TokenListing, ...] = ()
+
+
+class Failure(msgspec.Struct, frozen=True, tag=True):
+    id: int
+    error: str  # name of an error of ``errors``
+    facts: Facts = {}
+
+
+Request = List | Sign | AddKeyFile | ForgetKeyFile | Withdraw
+Event = Loaded | Started | Waiting | Done | Failure
+
+_encoder = msgspec.json.Encoder()
+_requests = msgspec.json.Decoder(Request)
+_events = msgspec.json.Decoder(Event)
+
+
+def encode(message: Request | Event) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode_request(payload: bytes) -> Request:
+    """Raises msgspec.DecodeError."""
+    request: Request = _requests.decode(payload)
+    return request
+
+
+def decode_event(payload: bytes) -> Event:
+    """Raises msgspec.DecodeError."""
+    event: Event = _events.decode(payload)
+    return event

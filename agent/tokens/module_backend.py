@@ -1,0 +1,233 @@
+"""The backend of a PKCS#11 module: lists tokens and certificates, signs with a login for each signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agent.algorithms import SignatureAlgorithm, algorithm_named
+from agent.errors import (
+    KeyAbsent,
+    MechanismUnsupported,
+    PeroError,
+    PinIncorrect,
+    PinLength,
+    PinLocked,
+    PinNotSet,
+    TokenAbsent,
+    TokenFailed,
+    UnknownMethod,
+)
+from agent.ipc.pin import Ask, Pin
+from agent.model import TokenState
+from agent.tokens import matching, mechanisms, messages, pkcs11, public_key
+from agent.tokens.backend import PinOperation
+from agent.tokens.matching import TokenKey
+from agent.tokens.public_key import PublicKey
+
+# CK_TOKEN_INFO flags, PKCS#11 v2.40 section 3.2
+LOGIN_REQUIRED, PIN_INITIALIZED, PROTECTED_PATH, TOKEN_INITIALIZED = 0x4, 0x8, 0x100, 0x400
+PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED = 0x10000, 0x20000, 0x40000, 0x80000
+
+_X509 = 0  # CKC_X_509
+_AUTHORITY = 2  # CK_CERTIFICATE_CATEGORY_AUTHORITY
+_PIN_SANE = 4096  # bytes; above it a module's ulMaxPinLen says nothing
+
+
+class ModuleBackend:
+    def __init__(self, path: str) -> None:
+        self._module = pkcs11.Module(path)
+
+    def load(self) -> messages.Facts:
+        return self._module.load()
+
+    def close(self) -> None:
+        self._module.close()
+
+    def listing(self) -> tuple[messages.TokenListing, ...]:
+        found = []
+        for slot in self._module.slots():
+            try:
+                info = self._module.token_info(slot)
+            except TokenAbsent:
+                continue
+            if not info.flags & TOKEN_INITIALIZED:
+                continue
+            state = token_state(info, self._module.path, slot)
+            try:
+                found.append(messages.TokenListing(state, self._certificates(slot, info.label)))
+            except TokenAbsent:
+                continue
+            except PeroError as error:  # the other tokens are still listed
+                found.append(messages.TokenListing(state, (), error.name, error.facts))
+        return tuple(found)
+
+    def _certificates(self, slot: int, token: str) -> tuple[messages.FoundCertificate, ...]:
+        with self._module.session(slot, token) as session:
+            certificates = certificates_of(session)
+            private, public = keys_of(session, pkcs11.PRIVATE_KEY), keys_of(session, pkcs11.PUBLIC_KEY)
+        return tuple(
+            messages.FoundCertificate(der, False if authority else matching.has_key(key, identifier, private, public))
+            for der, key, identifier, authority in certificates
+        )
+
+    def sign(self, request: messages.Sign) -> PinOperation:
+        return _Signing(self._module, request)
+
+    def add_key_file(self, request: messages.AddKeyFile) -> PinOperation:
+        raise UnknownMethod(method="add_key_file")
+
+    def forget_key_file(self, thumbprint: str) -> None:
+        raise UnknownMethod(method="forget_key_file")
+
+
+class _Signing:
+    """One signature: the token is looked for again at each step, since it may have been moved to another reader."""
+
+    def __init__(self, module: pkcs11.Module, request: messages.Sign) -> None:
+        self._module = module
+        self._request = request
+        self._algorithm: SignatureAlgorithm = algorithm_named(request.algorithm)
+        self._key: PublicKey = public_key.public_key(request.certificate)
+        self._retry = False
+
+    def ask(self) -> Ask:
+        slot, info = self._token()
+        flags = info.flags
+        if flags & PIN_LOCKED:
+            raise PinLocked(token=info.label)
+        if flags & LOGIN_REQUIRED and not flags & PIN_INITIALIZED:
+            raise PinNotSet(token=info.label)
+        offered = self._module.mechanisms(slot)
+        if offered and mechanisms.CKM[self._algorithm.mechanism] not in offered:
+            raise MechanismUnsupported(algorithm=self._algorithm.name, token=info.label)
+        return Ask(
+            retry=self._retry,
+            count_low=bool(flags & PIN_COUNT_LOW),
+            final_try=bool(flags & PIN_FINAL_TRY),
+            protected_path=bool(flags & PROTECTED_PATH),
+        )
+
+    def attempt(self, pin: Pin, accepted: Callable[[], None]) -> messages.Done:
+        slot, info = self._token()
+        if not info.flags & PROTECTED_PATH:
+            _check_length(pin, info)
+        try:
+            return messages.Done(self._request.id, signature=self._sign(slot, info, pin, accepted))
+        except PinIncorrect as error:
+            self._retry = True
+            raise self._incorrect(slot) from error
+        except MechanismUnsupported as error:
+            raise MechanismUnsupported(algorithm=self._algorithm.name, token=info.label) from error
+
+    def _sign(self, slot: int, info: pkcs11.TokenInfo, pin: Pin, accepted: Callable[[], None]) -> bytes:
+        secret = None if info.flags & PROTECTED_PATH else pin.reveal()
+        with self._module.session(slot, info.label) as session:
+            try:
+                session.login(secret)
+            except TokenFailed as error:
+                raise _length_error(error, info) from error
+            accepted()
+            try:
+                return self._sign_logged_in(session, info, secret)
+            finally:
+                session.logout()
+
+    def _sign_logged_in(self, session: pkcs11.Session, info: pkcs11.TokenInfo, secret: bytes | None) -> bytes:
+        key = self._private_key(session)
+        if key is None:
+            raise KeyAbsent(thumbprint=self._request.thumbprint, token=info.label)
+        data = mechanisms.mechanism_input(self._algorithm, self._request.digest, self._key.field_size)
+        mechanism = mechanisms.CKM[self._algorithm.mechanism]
+        signed = session.sign(key.handle, mechanism, data, secret, again=key.always_authenticate)
+        try:
+            return mechanisms.signature_value(self._algorithm, signed)
+        except ValueError as error:
+            raise TokenFailed(operation="C_Sign", return_code=str(error), module=self._module.path) from error
+
+    def _private_key(self, session: pkcs11.Session) -> TokenKey | None:
+        identifiers = [found for der, _, found, _ in certificates_of(session) if der == self._request.certificate]
+        identifier = identifiers[0] if identifiers else b""
+        private = keys_of(session, pkcs11.PRIVATE_KEY)
+        public = [] if all(key.value for key in private) else keys_of(session, pkcs11.PUBLIC_KEY)
+        return matching.find(self._key, identifier, private, public)
+
+    def _token(self) -> tuple[int, pkcs11.TokenInfo]:
+        wanted = self._request.token
+        slots = self._module.slots()
+        for slot in sorted(slots, key=lambda number: number != wanted.slot):
+            try:
+                info = self._module.token_info(slot)
+            except TokenAbsent:
+                continue
+            if (info.label, info.serial, info.model) == (wanted.label, wanted.serial, wanted.model):
+                return slot, info
+        raise TokenAbsent(token=wanted.label, module=self._module.path)
+
+    def _incorrect(self, slot: int) -> PeroError:
+        """What the token says of its tries now; it may have locked itself with this one."""
+        info = self._module.token_info(slot)
+        if info.flags & PIN_LOCKED:
+            return PinLocked(token=info.label)
+        low, final = bool(info.flags & PIN_COUNT_LOW), bool(info.flags & PIN_FINAL_TRY)
+        return PinIncorrect(tries_left=1 if final else None, count_low=low, final_try=final)
+
+
+def token_state(info: pkcs11.TokenInfo, module: str, slot: int) -> TokenState:
+    return TokenState(
+        label=info.label,
+        serial=info.serial,
+        manufacturer=info.manufacturer,
+        model=info.model,
+        module=module,
+        slot=slot,
+        pin_count_low=bool(info.flags & PIN_COUNT_LOW),
+        pin_final_try=bool(info.flags & PIN_FINAL_TRY),
+        pin_locked=bool(info.flags & PIN_LOCKED),
+        pin_to_be_changed=bool(info.flags & PIN_TO_BE_CHANGED),
+        pin_initialized=bool(info.flags & PIN_INITIALIZED),
+        protected_path=bool(info.flags & PROTECTED_PATH),
+    )
+
+
+def certificates_of(session: pkcs11.Session) -> list[tuple[bytes, PublicKey, bytes, bool]]:
+    """DER, public key, CKA_ID, and whether the token calls it an authority's. What is no X.509 is left out."""
+    wanted = (pkcs11.VALUE, pkcs11.ID, pkcs11.CERTIFICATE_TYPE, pkcs11.CERTIFICATE_CATEGORY)
+    found = []
+    for _, (der, identifier, kind, category) in session.find(pkcs11.CERTIFICATE, wanted):
+        if not isinstance(der, bytes) or kind not in (_X509, None):
+            continue
+        try:
+            key = public_key.public_key(der)
+        except (ValueError, IndexError):
+            continue
+        found.append((der, key, _bytes(identifier), category == _AUTHORITY))
+    return found
+
+
+def keys_of(session: pkcs11.Session, object_class: int) -> list[TokenKey]:
+    wanted = (pkcs11.ID, pkcs11.KEY_TYPE, pkcs11.MODULUS, pkcs11.EC_POINT, pkcs11.ALWAYS_AUTHENTICATE)
+    return [_key(handle, *values) for handle, values in session.find(object_class, wanted)]
+
+
+def _key(handle: Any, identifier: object, kind: object, modulus: object, point: object, always: object) -> TokenKey:
+    value = _bytes(modulus).lstrip(b"\0") or public_key.ec_point(_bytes(point))
+    return TokenKey(handle, _bytes(identifier), kind if isinstance(kind, int) else None, value, bool(always))
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""
+
+
+def _check_length(pin: Pin, info: pkcs11.TokenInfo) -> None:
+    """Before C_Login, so that no try is spent."""
+    minimum = max(1, info.minimum_pin)
+    maximum = info.maximum_pin if 0 < info.maximum_pin <= _PIN_SANE else _PIN_SANE
+    if not minimum <= len(pin) <= maximum:
+        raise PinLength(minimum=minimum, maximum=maximum)
+
+
+def _length_error(error: TokenFailed, info: pkcs11.TokenInfo) -> PeroError:
+    if error.facts.get("return_code") == "CKR_PIN_LEN_RANGE":
+        return PinLength(minimum=info.minimum_pin, maximum=info.maximum_pin)
+    return error

@@ -1,0 +1,208 @@
+"""A thin, typed layer over PyKCS11: one module, its slots and sessions. The binding's untyped values end here.
+
+PyKCS11 holds the interpreter's lock in every call, so this runs in a worker process and nowhere else. The binding does
+not wipe PINs, fails in `sign` at keys that want a login for each signature, and leaves operations active after errors:
+hence the low-level calls below, and sessions that are closed after every use.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+import PyKCS11
+from PyKCS11 import LowLevel
+
+from agent.errors import ModuleUnloadable, PeroError, PinIncorrect
+from agent.tokens import return_codes
+from agent.tokens.messages import Facts
+
+SIGNATURE_LIMIT = 1024  # bytes
+_SLOT_ATTEMPTS = 3  # a reader that is plugged in between the two calls of C_GetSlotList makes it fail
+_REASON_LIMIT = 300  # characters of what the system's loader says
+
+CERTIFICATE, PUBLIC_KEY, PRIVATE_KEY = PyKCS11.CKO_CERTIFICATE, PyKCS11.CKO_PUBLIC_KEY, PyKCS11.CKO_PRIVATE_KEY
+ID, VALUE, KEY_TYPE = PyKCS11.CKA_ID, PyKCS11.CKA_VALUE, PyKCS11.CKA_KEY_TYPE
+MODULUS, EC_POINT = PyKCS11.CKA_MODULUS, PyKCS11.CKA_EC_POINT
+ALWAYS_AUTHENTICATE, SIGN = PyKCS11.CKA_ALWAYS_AUTHENTICATE, PyKCS11.CKA_SIGN
+CERTIFICATE_TYPE, CERTIFICATE_CATEGORY = PyKCS11.CKA_CERTIFICATE_TYPE, PyKCS11.CKA_CERTIFICATE_CATEGORY
+
+Attribute = bytes | int | bool | str | None
+
+
+class TokenInfo(NamedTuple):
+    """CK_TOKEN_INFO, as far as we need it; lengths of PINs in bytes."""
+
+    label: str
+    serial: str
+    manufacturer: str
+    model: str
+    flags: int
+    minimum_pin: int
+    maximum_pin: int
+
+
+class Module:
+    """One PKCS#11 module. Every call raises the errors of ``return_codes``."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._library: Any = PyKCS11.PyKCS11Lib()
+
+    def load(self) -> Facts:
+        """C_Initialize; what C_GetInfo tells. Raises ModuleUnloadable."""
+        try:
+            self._library.load(self.path)
+        except PyKCS11.PyKCS11Error as error:
+            self._library.pkcs11dll_filename = None
+            raise ModuleUnloadable(module=self.path, reason=self._why(error)) from error
+        with self.calling("C_GetInfo"):
+            info = self._library.getInfo()
+        return {
+            "manufacturer": _text(info.manufacturerID),
+            "description": _text(info.libraryDescription),
+            "library_version": "{}.{}".format(*info.libraryVersion),
+            "cryptoki_version": "{}.{}".format(*info.cryptokiVersion),
+        }
+
+    def _why(self, error: Any) -> str:
+        if error.value >= 0:
+            return return_codes.name(error.value)
+        try:  # the binding keeps what the loader said to itself
+            getattr(ctypes.CDLL(self.path), "C_GetFunctionList")  # noqa: B009 - for its error
+        except (OSError, AttributeError) as reason:
+            return str(reason)[:_REASON_LIMIT]
+        return return_codes.name(error.value)
+
+    def slots(self) -> list[int]:
+        """The slots with a token in them."""
+        for _ in range(_SLOT_ATTEMPTS - 1):
+            with suppress(PyKCS11.PyKCS11Error):
+                return list(self._library.getSlotList(tokenPresent=True))
+        with self.calling("C_GetSlotList"):
+            return list(self._library.getSlotList(tokenPresent=True))
+
+    def token_info(self, slot: int) -> TokenInfo:
+        with self.calling("C_GetTokenInfo"):
+            info = self._library.getTokenInfo(slot)
+        return TokenInfo(
+            _text(info.label), _text(info.serialNumber), _text(info.manufacturerID), _text(info.model),
+            int(info.flags), int(info.ulMinPinLen), int(info.ulMaxPinLen),
+        )  # fmt: skip
+
+    def mechanisms(self, slot: int) -> frozenset[int]:
+        """CKM numbers; empty where the module does not tell."""
+        found = LowLevel.ckulonglist()
+        if self._library.lib.C_GetMechanismList(slot, found) != PyKCS11.CKR_OK:
+            return frozenset()
+        return frozenset(found)
+
+    @contextmanager
+    def session(self, slot: int, token: str) -> Iterator[Session]:
+        """A read-only session, closed at the end whatever happened. `token`: label, for errors."""
+        with self.calling("C_OpenSession", token):
+            opened = self._library.openSession(slot)
+        try:
+            yield Session(self, opened, token)
+        finally:
+            with suppress(PyKCS11.PyKCS11Error):
+                opened.closeSession()
+
+    @contextmanager
+    def calling(self, operation: str, token: str = "") -> Iterator[None]:
+        """Translate the binding's errors. `operation`: name of the PKCS#11 call."""
+        try:
+            yield
+        except PyKCS11.PyKCS11Error as error:
+            raise self.error(error.value, operation, token) from error
+
+    def error(self, code: int, operation: str, token: str) -> PeroError:
+        return return_codes.from_return_code(code, operation=operation, module=self.path, token=token)
+
+    def close(self) -> None:
+        """C_Finalize."""
+        with suppress(PyKCS11.PyKCS11Error):
+            self._library.unload()
+
+
+class Session:
+    """An open session. Made by `Module.session`."""
+
+    def __init__(self, module: Module, opened: Any, token: str) -> None:
+        self._module = module
+        self._session = opened
+        self._low: Any = opened.lib
+        self._token = token
+
+    def find(self, object_class: int, attributes: Sequence[int]) -> list[tuple[Any, list[Attribute]]]:
+        """Handle and attributes of every object of a class that can be seen now; None for those it does not show."""
+        with self._module.calling("C_FindObjects", self._token):
+            handles = self._session.findObjects([(PyKCS11.CKA_CLASS, object_class)])
+        return [(handle, self._read(handle, attributes)) for handle in handles]
+
+    def _read(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:
+        with suppress(PyKCS11.PyKCS11Error):
+            return [_value(value) for value in self._session.getAttributeValue(handle, attributes)]
+        return [self._read_one(handle, attribute) for attribute in attributes]
+
+    def _read_one(self, handle: Any, attribute: int) -> Attribute:
+        """One odd attribute must not hide the object."""
+        with suppress(PyKCS11.PyKCS11Error):
+            return _value(self._session.getAttributeValue(handle, [attribute])[0])
+        return None
+
+    def login(self, pin: bytes | None, *, context_specific: bool = False) -> None:
+        """C_Login as the user. None: the PIN is typed at the reader. Raises PinIncorrect, PinLocked, ..."""
+        user = PyKCS11.CKU_CONTEXT_SPECIFIC if context_specific else PyKCS11.CKU_USER
+        code = self._login(user, pin)
+        if code == return_codes.ALREADY_LOGGED_IN and not context_specific:
+            # Left over from a logout that failed. Only a login of its own shows that this PIN is right.
+            self.logout()
+            code = self._login(user, pin)
+        if code != PyKCS11.CKR_OK:
+            raise self._module.error(code, "C_Login", self._token)
+
+    def _login(self, user: int, pin: bytes | None) -> int:
+        buffer = PyKCS11.ckbytelist(pin)
+        try:
+            return return_codes.normal(self._low.C_Login(self._session.session, user, buffer))
+        finally:
+            for index in range(len(buffer)):
+                buffer[index] = 0
+
+    def logout(self) -> None:
+        """C_Logout; a token that was pulled out is logged out too."""
+        self._low.C_Logout(self._session.session)
+
+    def sign(self, key: Any, mechanism: int, data: bytes, pin_again: bytes | None, *, again: bool) -> bytes:
+        """C_SignInit and C_Sign. `again`: the key wants a login between the two (CKA_ALWAYS_AUTHENTICATE)."""
+        self._check("C_SignInit", self._low.C_SignInit(self._session.session, _mechanism(mechanism), key))
+        if again:
+            try:
+                self.login(pin_again, context_specific=True)
+            except PinIncorrect as error:  # it was right a moment ago: the person cannot help
+                raise self._module.error(return_codes.USER_NOT_LOGGED_IN, "C_Login", self._token) from error
+        signature = LowLevel.ckbytelist(SIGNATURE_LIMIT)
+        self._check("C_Sign", self._low.C_Sign(self._session.session, PyKCS11.ckbytelist(data), signature))
+        return bytes(signature)
+
+    def _check(self, operation: str, code: int) -> None:
+        if code != PyKCS11.CKR_OK:
+            raise self._module.error(code, operation, self._token)
+
+
+def _mechanism(number: int) -> Any:
+    return PyKCS11.Mechanism(number, None).to_native()
+
+
+def _text(value: Any) -> str:
+    """Padded text of a fixed length; what is not UTF-8 in it is replaced."""
+    return str(value).encode("utf-8", "replace").decode("utf-8", "replace").strip(" \0")
+
+
+def _value(value: Any) -> Attribute:
+    if value is None or isinstance(value, (int, bool, str)):
+        return value
+    return bytes(value)

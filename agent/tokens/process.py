@@ -1,0 +1,308 @@
+"""One worker as the pool sees it: started on need, given deadlines, ended when idle, started again after its death."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from agent.errors import Busy, PeroError, Stopping, WorkerDied, WorkerHung, from_name
+from agent.ipc.descriptors import send_descriptor
+from agent.ipc.pin import PinSource
+from agent.tokens import messages
+from native_host import framing
+
+PERSON_DEADLINE = 180.0  # seconds, where the PIN is typed at the reader inside a call
+FREE_DEATHS = 3  # deaths in a row after which a worker is started again at once
+LONGEST_BACK_OFF = 60.0  # seconds
+_END_GRACE = 3.0  # seconds that a worker has to end when it is told to
+_REQUEST_LIMIT = 200  # requests at one worker
+
+
+class _Running:
+    """The process of this moment and what was asked of it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket, writer: asyncio.StreamWriter):
+        self.process = process
+        self.control = control
+        self.writer = writer
+        self.asked: dict[int, asyncio.Future[messages.Done]] = {}
+        self.waiting: set[int] = set()  # those of them that wait for a PIN
+        self.loaded: asyncio.Future[messages.Loaded] = asyncio.get_running_loop().create_future()
+        self.hung: float | None = None  # seconds of the deadline that passed
+        self.ending = False
+        self.timer: asyncio.TimerHandle | None = None
+        self.reading: asyncio.Task[None] | None = None
+
+    def set_timer(self, seconds: float | None, action: Callable[[], None]) -> None:
+        if self.timer:
+            self.timer.cancel()
+        self.timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, action)
+
+
+class WorkerProcess:
+    """The worker of one module, or of the key files. Errors: ModuleUnloadable, WorkerDied, WorkerHung, Stopping."""
+
+    def __init__(self, module: str, kind: str, place: str, *, deadline: float, idle: float) -> None:
+        self.module = module
+        self._arguments = (kind, place)
+        self._deadline = deadline
+        self._idle = idle
+        self._running: _Running | None = None
+        self._starting = asyncio.Lock()
+        self._deaths = 0
+        self._not_before = 0.0  # of the loop's clock
+        self._last_death: PeroError | None = None
+        self._number = 0
+        self._ends: set[asyncio.Task[None]] = set()
+        self.closed = False
+
+    @property
+    def process_id(self) -> int | None:
+        return self._running.process.pid if self._running else None
+
+    async def facts(self) -> messages.Facts:
+        """What the module says of itself."""
+        return (await (await self._ready()).loaded).facts
+
+    async def call(self, request: Callable[[int], messages.Request], source: PinSource | None = None) -> messages.Done:
+        """One request, made of its number. The source's descriptor is handed over; the source is closed here always.
+
+        Cancelling withdraws the request.
+        """
+        try:
+            running = await self._ready()
+            number, answer = self._send(running, request, source)
+        finally:
+            if source:
+                source.close()
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._withdraw(running, number)
+            raise
+
+    def _send(
+        self, running: _Running, request: Callable[[int], messages.Request], source: PinSource | None
+    ) -> tuple[int, asyncio.Future[messages.Done]]:
+        if len(running.asked) >= _REQUEST_LIMIT:
+            raise Busy(limit=_REQUEST_LIMIT)
+        self._number += 1
+        number = self._number
+        if source:
+            try:
+                send_descriptor(running.control, str(number).encode("ascii"), source.descriptor)
+            except OSError as error:  # full, or already gone: then the reading task finds it out too
+                raise WorkerDied(module=self.module, signal=None, exit_status=None) from error
+        self._write(running, request(number))
+        answer: asyncio.Future[messages.Done] = asyncio.get_running_loop().create_future()
+        running.asked[number] = answer
+        self._watch(running)
+        return number, answer
+
+    def _write(self, running: _Running, request: messages.Request) -> None:
+        running.writer.write(framing.pack(messages.encode(request), limit=messages.FRAME_LIMIT))
+
+    def _withdraw(self, running: _Running, number: int) -> None:
+        if running.asked.pop(number, None) is None:
+            return
+        running.waiting.discard(number)
+        if not running.writer.is_closing():
+            self._write(running, messages.Withdraw(number))
+        self._watch(running)
+
+    # start
+
+    async def _ready(self) -> _Running:
+        """The running worker with its backend loaded."""
+        async with self._starting:
+            if self.closed:
+                raise Stopping
+            if self._running is None:
+                self._check_back_off()
+                self._running = await self._start()
+            running = self._running
+        await asyncio.shield(running.loaded)
+        return running
+
+    def _check_back_off(self) -> None:
+        if self._last_death and asyncio.get_running_loop().time() < self._not_before:
+            raise type(self._last_death)(**self._last_death.facts)
+
+    async def _start(self) -> _Running:
+        data, worker_data = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        control, worker_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control.setblocking(False)
+        descriptors = (worker_data.fileno(), worker_control.fileno())
+        process = None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "agent.tokens.worker", *map(str, descriptors), *self._arguments,
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, pass_fds=descriptors,
+            )  # fmt: skip
+            reader, writer = await asyncio.open_connection(sock=data)
+        except BaseException as error:
+            if process:
+                process.kill()
+            data.close()
+            control.close()
+            if isinstance(error, OSError):
+                raise WorkerDied(module=self.module, signal=None, exit_status=None) from error
+            raise
+        finally:
+            worker_data.close()
+            worker_control.close()
+        running = _Running(process, control, writer)
+        running.set_timer(self._deadline, lambda: self._kill_hung(running, self._deadline))
+        running.reading = asyncio.create_task(self._read(running, reader))
+        return running
+
+    # events
+
+    async def _read(self, running: _Running, reader: asyncio.StreamReader) -> None:
+        try:
+            while True:
+                header = await reader.readexactly(framing.HEADER)
+                payload = await reader.readexactly(framing.length(header, limit=messages.FRAME_LIMIT))
+                self._handle(running, messages.decode_event(payload))
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        except (framing.FrameError, msgspec.MsgspecError):  # the module overwrote the worker's memory
+            running.process.kill()
+        await self._gone(running)
+
+    def _handle(self, running: _Running, event: messages.Event) -> None:
+        seconds = self._deadline
+        match event:
+            case messages.Loaded():
+                self._loaded(running, event)
+            case messages.Started(id=number, person=person):
+                running.waiting.discard(number)
+                seconds = max(self._deadline, PERSON_DEADLINE) if person else self._deadline
+            case messages.Waiting(id=number):
+                if number in running.asked:
+                    running.waiting.add(number)
+            case messages.Done(id=number):
+                self._deaths, self._last_death = 0, None
+                self._settle(running, number, event)
+            case messages.Failure(id=number):
+                self._deaths, self._last_death = 0, None
+                self._settle(running, number, from_name(event.error, event.facts))
+        self._watch(running, seconds)
+
+    def _loaded(self, running: _Running, event: messages.Loaded) -> None:
+        if event.error is None:
+            running.loaded.set_result(event)
+        else:
+            running.ending = True
+            self._forget(running)
+            _fail(running.loaded, from_name(event.error, event.facts))
+
+    def _settle(self, running: _Running, number: int, answer: messages.Done | PeroError) -> None:
+        running.waiting.discard(number)
+        asked = running.asked.pop(number, None)
+        if asked is None or asked.done():
+            return
+        if isinstance(answer, PeroError):
+            asked.set_exception(answer)
+        else:
+            asked.set_result(answer)
+
+    # deadlines and the end
+
+    def _watch(self, running: _Running, seconds: float | None = None) -> None:
+        """The timer of this moment: a deadline while something is asked that waits for no PIN, else the idle time."""
+        if running.ending or running.hung is not None:
+            return
+        limit = self._deadline if seconds is None else seconds
+        if len(running.asked) > len(running.waiting) or not running.loaded.done():
+            running.set_timer(limit, lambda: self._kill_hung(running, limit))
+        elif running.asked:
+            running.set_timer(None, lambda: None)
+        else:
+            running.set_timer(self._idle, lambda: self._end(running))
+
+    def _kill_hung(self, running: _Running, seconds: float) -> None:
+        running.hung = seconds
+        with contextlib.suppress(ProcessLookupError):
+            running.process.kill()
+
+    def _forget(self, running: _Running) -> None:
+        if self._running is running:
+            self._running = None
+
+    def _end(self, running: _Running) -> None:
+        """Let an idle worker end; a new one may be started at once."""
+        running.ending = True
+        self._forget(running)
+        running.writer.close()
+        running.set_timer(_END_GRACE, lambda: self._kill_hung(running, _END_GRACE))
+
+    async def _gone(self, running: _Running) -> None:
+        """The data socket ended: the worker is dead or dying."""
+        self._forget(running)
+        running.control.close()
+        running.writer.close()
+        if running.hung is None:
+            running.set_timer(_END_GRACE, lambda: self._kill_quietly(running))
+        status = await running.process.wait()
+        running.set_timer(None, lambda: None)
+        if not running.ending or running.asked:
+            self._died(running, status)
+        if not running.loaded.done():
+            _fail(running.loaded, Stopping())
+
+    def _kill_quietly(self, running: _Running) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            running.process.kill()
+
+    def _died(self, running: _Running, status: int) -> None:
+        error = self._death(running, status)
+        if self.closed:
+            error = Stopping()
+        else:
+            self._back_off(error)
+        if not running.loaded.done():
+            _fail(running.loaded, error)
+        for answer in running.asked.values():
+            if not answer.done():
+                _fail(answer, type(error)(**error.facts))
+        running.asked.clear()
+
+    def _death(self, running: _Running, status: int) -> PeroError:
+        if running.hung is not None:
+            return WorkerHung(module=self.module, seconds=round(running.hung))
+        if status < 0:
+            return WorkerDied(module=self.module, signal=signal.Signals(-status).name, exit_status=None)
+        return WorkerDied(module=self.module, signal=None, exit_status=status)
+
+    def _back_off(self, error: PeroError) -> None:
+        """Three deaths in a row without an answer between them: the next start waits, longer each time."""
+        self._deaths += 1
+        self._last_death = error
+        if self._deaths >= FREE_DEATHS:
+            pause = min(LONGEST_BACK_OFF, float(2 ** min(self._deaths - FREE_DEATHS, 6)))
+            self._not_before = asyncio.get_running_loop().time() + pause
+
+    async def close(self) -> None:
+        """End the worker; what is asked fails with Stopping."""
+        self.closed = True
+        async with self._starting:
+            running = self._running
+        if running is None or running.reading is None:
+            return
+        if running.asked:
+            self._kill_quietly(running)
+        else:
+            self._end(running)
+        await running.reading
+
+
+def _fail(future: asyncio.Future[messages.Done] | asyncio.Future[messages.Loaded], error: PeroError) -> None:
+    future.set_exception(error)
+    future.exception()  # nobody may be there to fetch it

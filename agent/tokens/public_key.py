@@ -1,0 +1,80 @@
+"""The public key of a certificate, read with as little as a worker needs: no library, so that workers start quickly.
+
+Reads X.509 (RFC 5280 section 4.1) as far as subjectPublicKeyInfo and checks nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_RSA = bytes.fromhex("2a864886f70d010101")  # rsaEncryption
+_EC = bytes.fromhex("2a8648ce3d0201")  # id-ecPublicKey
+_CURVES = {bytes.fromhex("2a8648ce3d030107"): 32, bytes.fromhex("2b81040022"): 48}  # secp256r1, secp384r1
+
+_INTEGER, _BIT_STRING, _OCTET_STRING, _SEQUENCE, _VERSION = 0x02, 0x03, 0x04, 0x30, 0xA0
+
+
+class PublicKey(NamedTuple):
+    key_type: str  # "rsa", "ec" or "" for another
+    value: bytes  # RSA: modulus without leading zeros; EC: the point, uncompressed; else empty
+    field_size: int = 0  # bytes of a curve's order, 0 for RSA and for a curve that is not supported
+
+
+class _Element(NamedTuple):
+    tag: int
+    content: bytes
+
+
+def public_key(certificate: bytes) -> PublicKey:
+    """The key in a DER certificate. Raises ValueError where this is none."""
+    outer = _elements(certificate)
+    tbs = _elements(_elements(_first(outer, _SEQUENCE))[0].content)
+    fields = tbs[1:] if tbs and tbs[0].tag == _VERSION else tbs
+    if len(fields) < 6 or fields[5].tag != _SEQUENCE:  # serial, signature, issuer, validity, subject, key
+        raise ValueError("no subjectPublicKeyInfo")
+    algorithm, key = _elements(fields[5].content)[:2]
+    names = _elements(algorithm.content)
+    if key.tag != _BIT_STRING or not key.content:
+        raise ValueError("no public key")
+    bits = key.content[1:]
+    if names[0].content == _RSA:
+        return PublicKey("rsa", _first(_elements(_first(_elements(bits), _SEQUENCE)), _INTEGER).lstrip(b"\0"))
+    if names[0].content == _EC and len(names) > 1:
+        return PublicKey("ec", bits, _CURVES.get(names[1].content, 0))
+    return PublicKey("", b"")
+
+
+def ec_point(attribute: bytes) -> bytes:
+    """The point in CKA_EC_POINT: a DER OCTET STRING by PKCS#11 v2.40, the bare point in some modules."""
+    try:
+        elements = _elements(attribute)
+    except ValueError:
+        return attribute
+    return elements[0].content if len(elements) == 1 and elements[0].tag == _OCTET_STRING else attribute
+
+
+def _first(elements: list[_Element], tag: int) -> bytes:
+    if not elements or elements[0].tag != tag:
+        raise ValueError(f"no element with the tag {tag:#x}")
+    return elements[0].content
+
+
+def _elements(data: bytes) -> list[_Element]:
+    """The elements that stand one after another. Raises ValueError."""
+    elements, position = [], 0
+    while position < len(data):
+        if position + 2 > len(data):
+            raise ValueError("cut off")
+        tag, size = data[position], data[position + 1]
+        position += 2
+        if size & 0x80:
+            count = size & 0x7F
+            size = int.from_bytes(data[position : position + count], "big")
+            position += count
+        if not 0 <= size <= len(data) - position:
+            raise ValueError("cut off")
+        elements.append(_Element(tag, data[position : position + size]))
+        position += size
+    if not elements:
+        raise ValueError("empty")
+    return elements

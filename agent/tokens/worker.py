@@ -1,0 +1,248 @@
+"""The worker process: one backend, one thread, one loop. ``python -m agent.tokens.worker DATA CONTROL KIND PLACE``.
+
+DATA and CONTROL are numbers of inherited sockets, KIND is a row of BACKENDS, PLACE its module or folder. Nothing in
+the loop waits for a person: open PIN conversations are descriptors among the others, so that any number of them may be
+open while other requests are served. The process ends when its data socket does.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from agent.errors import PeroError, PinCancelled, PinIncorrect, PinLength
+from agent.ipc.descriptors import receive_descriptor
+from agent.ipc.hardening import die_with_parent, harden
+from agent.ipc.pin import Accepted, Ask, Failed, Pin
+from agent.tokens import messages
+from agent.tokens.backend import Backend, PinOperation
+from agent.tokens.conversation import Asker, asker
+from native_host import framing
+
+_READ = 1 << 16  # bytes
+
+
+def _module(place: str) -> Backend:
+    from agent.tokens.module_backend import ModuleBackend
+
+    return ModuleBackend(place)
+
+
+def _key_files(place: str) -> Backend:
+    from agent.tokens.container import ContainerBackend
+
+    return ContainerBackend(Path(place))
+
+
+BACKENDS: dict[str, Callable[[str], Backend]] = {"module": _module, "keyfiles": _key_files}
+
+
+class _Open:
+    """A request that waits for a PIN."""
+
+    def __init__(self, operation: PinOperation, source: Asker, person: bool) -> None:
+        self.operation = operation
+        self.source = source
+        self.person = person  # the PIN is typed at the reader, inside the attempt
+        self.watched = True
+
+
+class Worker:
+    def __init__(self, data: socket.socket, control: socket.socket, backend: Backend) -> None:
+        self._data = data
+        self._control = control
+        self._backend = backend
+        self._selector = selectors.DefaultSelector()
+        self._frames = framing.FrameBuffer(limit=messages.FRAME_LIMIT)
+        self._open: dict[int, _Open] = {}
+        self._ended = False
+
+    def run(self) -> None:
+        """Load the backend and serve until the data socket ends."""
+        try:
+            self._send(messages.Loaded(facts=self._backend.load()))
+        except PeroError as error:
+            self._send(messages.Loaded(error=error.name, facts=error.facts))
+            return
+        self._selector.register(self._data, selectors.EVENT_READ, None)
+        while not self._ended:
+            for key, _ in self._selector.select():
+                if key.data is None:
+                    self._receive()
+                elif key.data in self._open:  # not closed by the one before
+                    self._answered(key.data)
+        for number in list(self._open):
+            self._close(number)
+        self._backend.close()
+
+    # requests
+
+    def _receive(self) -> None:
+        try:
+            data = self._data.recv(_READ)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._ended = True
+            return
+        for frame in self._frames.feed(data):
+            self._serve(messages.decode_request(frame))
+
+    def _serve(self, request: messages.Request) -> None:
+        match request:
+            case messages.List(id=number):
+                self._now(number, lambda: messages.Done(number, tokens=self._backend.listing()))
+            case messages.ForgetKeyFile(id=number, thumbprint=thumbprint):
+                self._now(number, lambda: self._forget(number, thumbprint))
+            case messages.Sign():
+                self._with_pin(request, lambda: self._backend.sign(request))
+            case messages.AddKeyFile():
+                self._with_pin(request, lambda: self._backend.add_key_file(request))
+            case messages.Withdraw(id=number):
+                self._close(number)
+
+    def _now(self, number: int, answer: Callable[[], messages.Done]) -> None:
+        self._send(messages.Started(number))
+        try:
+            self._send(answer())
+        except PeroError as error:
+            self._fail(number, error)
+
+    def _forget(self, number: int, thumbprint: str) -> messages.Done:
+        self._backend.forget_key_file(thumbprint)
+        return messages.Done(number)
+
+    # requests with a PIN
+
+    def _with_pin(self, request: messages.Sign | messages.AddKeyFile, begin: Callable[[], PinOperation]) -> None:
+        source = asker(request.source, self._descriptor(request.id))
+        self._send(messages.Started(request.id))
+        try:
+            operation = begin()
+            ask = operation.ask()
+        except PeroError as error:
+            source.say(Failed(error.name, error.facts))
+            source.close()
+            self._fail(request.id, error)
+            return
+        self._open[request.id] = _Open(operation, source, ask.protected_path)
+        self._ask(request.id, ask)
+        self._watch(request.id)
+
+    def _descriptor(self, number: int) -> int:
+        """The descriptor sent ahead of the request with this number; those of no request are closed."""
+        while True:
+            received = receive_descriptor(self._control)
+            if received is None:
+                raise OSError("the control socket ended before its descriptor came")
+            tag, descriptor = received
+            if tag == str(number).encode("ascii"):
+                return descriptor
+            os.close(descriptor)
+
+    def _watch(self, number: int) -> None:
+        source = self._open[number].source
+        try:
+            self._selector.register(source, selectors.EVENT_READ, number)
+        except PermissionError:  # epoll knows no plain files; reading one does not wait
+            self._open[number].watched = False
+            while number in self._open:
+                self._answered(number)
+
+    def _ask(self, number: int, ask: Ask) -> None:
+        self._open[number].source.say(ask)
+        self._send(messages.Waiting(number))
+
+    def _answered(self, number: int) -> None:
+        request = self._open[number]
+        pin = request.source.receive()
+        if pin is ...:
+            return
+        if pin is None:
+            self._fail(number, PinCancelled())
+            return
+        self._send(messages.Started(number, person=request.person))
+        try:
+            self._attempt(number, request, pin)
+        finally:
+            pin.wipe()
+
+    def _attempt(self, number: int, request: _Open, pin: Pin) -> None:
+        try:
+            done = request.operation.attempt(pin, lambda: request.source.say(Accepted()))
+        except (PinIncorrect, PinLength) as error:
+            if request.source.rounds:
+                self._ask_again(number, request, error)
+            else:
+                self._fail(number, error)
+        except PeroError as error:
+            self._fail(number, error)
+        else:
+            self._close(number)
+            self._send(done)
+
+    def _ask_again(self, number: int, request: _Open, error: PeroError) -> None:
+        try:
+            ask = request.operation.ask()
+        except PeroError as worse:
+            self._fail(number, worse)
+            return
+        tries = error.facts.get("tries_left")
+        if isinstance(error, PinLength):  # it was not tried
+            self._ask(number, msgspec.structs.replace(ask, error=error.name, facts=error.facts))
+        else:
+            left = tries if isinstance(tries, int) else None
+            self._ask(number, msgspec.structs.replace(ask, retry=True, tries_left=left))
+
+    # answers
+
+    def _fail(self, number: int, error: PeroError) -> None:
+        if number in self._open:
+            self._open[number].source.say(Failed(error.name, error.facts))
+            self._close(number)
+        self._send(messages.Failure(number, error.name, error.facts))
+
+    def _close(self, number: int) -> None:
+        request = self._open.pop(number, None)
+        if request is None:
+            return
+        if request.watched:
+            self._selector.unregister(request.source)
+        request.source.close()
+
+    def _send(self, event: messages.Event) -> None:
+        try:
+            self._data.sendall(framing.pack(messages.encode(event), limit=messages.FRAME_LIMIT))
+        except ConnectionError:
+            self._ended = True
+
+
+def _keep_modules_quiet() -> None:
+    """What a module prints goes nowhere: it may be a PIN. Our own tracebacks keep the way they had."""
+    ours = os.dup(2)
+    sys.stderr = os.fdopen(ours, "w", buffering=1, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def main(arguments: list[str]) -> None:
+    harden(secret=True)
+    die_with_parent()
+    data, control, kind, place = arguments
+    _keep_modules_quiet()
+    channel, descriptors = socket.socket(fileno=int(data)), socket.socket(fileno=int(control))
+    for inherited in (channel, descriptors):
+        os.set_inheritable(inherited.fileno(), False)
+    Worker(channel, descriptors, BACKENDS[kind](place)).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
