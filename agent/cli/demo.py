@@ -11,7 +11,7 @@ from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import plain, say
 
 
-@click.group(name="demo", help="command.demo.help")
+@click.group(name="demo", help="command.demo.help", no_args_is_help=True)
 def command() -> None:
     """Certificates to try things out with."""
 

@@ -1,0 +1,122 @@
+"""`pero verify`: is a signature right, of which document, by whom. Exit codes: 0 valid, 1 invalid, 2 cannot tell.
+
+Needs no agent: it reads files and writes text.
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.context import Context, json_option, print_json
+from agent.cli.exits import Exit
+from agent.cli.output import plain, say
+from agent.errors import FileUnreadable
+
+if TYPE_CHECKING:
+    from agent.verification.report import Report, SignerReport
+
+_EXITS = {"valid": Exit.OK, "invalid": Exit.NEGATIVE, "indeterminate": Exit.UNDECIDED}
+
+
+@click.command(help="command.verify.help")
+@click.argument("signature", type=click.Path(path_type=Path))
+@click.option("--content", type=click.Path(path_type=Path), metavar="FILE", help="command.verify.option.content")
+@click.option(
+    "--trust", type=click.Path(path_type=Path), metavar="CA.pem", multiple=True, help="command.verify.option.trust"
+)
+@json_option
+@click.pass_obj
+def command(context: Context, signature: Path, content: Path | None, trust: tuple[Path, ...], as_json: bool) -> int:
+    from agent.trust.anchors import read_anchors
+    from agent.verification.procedure import verify
+
+    anchors = [anchor for path in trust for anchor in read_anchors(_read(path))]
+    now = datetime.datetime.now(datetime.UTC)
+    report = verify(_read(signature), content, anchors if trust else None, now)
+    if as_json:
+        print_json(_value(report))
+    else:
+        _show(report, context)
+    return _EXITS[report.status]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileUnreadable(path=str(path), reason=error.strerror or "unreadable") from error
+
+
+def _show(report: Report, context: Context) -> None:
+    say(context.text(f"command.verify.{report.status}"))
+    if not report.signers:
+        _show_reasons(report.reasons, context)
+    for signer in report.signers:
+        _show_signer(signer, context)
+    say(context.text("command.verify.checked", time=_time(report.checked_at)))
+    say(context.text(f"command.verify.revocation.{report.revocation}"))
+
+
+def _show_signer(signer: SignerReport, context: Context) -> None:
+    certificate = signer.certificate
+    if certificate is None:
+        say(context.text("command.verify.signer_unknown"))
+    else:
+        say(context.text("command.verify.signer", owner=plain(certificate.owner)))
+        say("  " + context.text("command.verify.subject", subject=plain(certificate.subject)))
+        say("  " + context.text("command.verify.issuer", issuer=plain(certificate.issuer)))
+        period = {"not_before": _time(certificate.not_before), "not_after": _time(certificate.not_after)}
+        say("  " + context.text("command.verify.period", **period))
+        say("  " + context.text("command.verify.thumbprint", thumbprint=certificate.thumbprint))
+    if signer.claimed_time is not None:
+        say("  " + context.text("command.verify.claimed_time", time=_time(signer.claimed_time)))
+    _show_reasons(signer.reasons, context)
+
+
+def _show_reasons(reasons: tuple[str, ...], context: Context) -> None:
+    for reason in reasons:
+        say("  - " + context.text(f"reason.{reason}"))
+
+
+def _time(moment: datetime.datetime) -> str:
+    return f"{moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _iso(moment: datetime.datetime) -> str:
+    return moment.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def _value(report: Report) -> dict[str, Any]:
+    return {
+        "status": str(report.status),
+        "reasons": list(report.reasons),
+        "attached": report.attached,
+        "checked_at": _iso(report.checked_at),
+        "revocation": report.revocation,
+        "signers": [_signer_value(signer) for signer in report.signers],
+    }
+
+
+def _signer_value(signer: SignerReport) -> dict[str, Any]:
+    certificate = signer.certificate
+    return {
+        "status": str(signer.status),
+        "reasons": list(signer.reasons),
+        "digest_algorithm": signer.digest_algorithm,
+        "claimed_time": _iso(signer.claimed_time) if signer.claimed_time else None,
+        "certificate": certificate
+        and {
+            "thumbprint": certificate.thumbprint,
+            "owner": certificate.owner,
+            "subject": certificate.subject,
+            "issuer": certificate.issuer,
+            "serial": certificate.serial,
+            "not_before": _iso(certificate.not_before),
+            "not_after": _iso(certificate.not_after),
+            "key": certificate.key,
+        },
+    }
