@@ -1,0 +1,227 @@
+"""The agent's core without processes: tokens held in memory, a person played by a script, a clock that stands."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.x509.oid import NameOID
+
+from agent.algorithms import SignatureAlgorithm
+from agent.api.caller import Caller, Role
+from agent.api.dispatcher import Dispatcher
+from agent.api.services import Services
+from agent.config import Locations
+from agent.consent.origins import Origins
+from agent.consent.prompter import (
+    ChoicePrompt,
+    ConnectionAnswer,
+    ConnectionPrompt,
+    Dialogue,
+    PassphrasePrompt,
+    SigningPrompt,
+)
+from agent.errors import PeroError
+from agent.ipc.pin import PinSource
+from agent.journal import Journal
+from agent.model import CertificateEntry, Listing, ModuleFault, TokenState
+from agent.policy import Policy
+from agent.signing.procedure import Signing
+from agent.signing.queue import PersonQueue
+
+NOON = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
+SITE = "https://site.example"
+
+
+def certificate(key: Any, name: str, *, begins: datetime, days: int, serial: int = 0x5E41) -> bytes:
+    """DER of a self-issued signing certificate."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    usage = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(serial)
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=days))
+        .add_extension(usage, critical=True)
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.DER)
+    )
+
+
+class MemoryTokens:
+    """Tokens whose keys lie in memory. `fail` is raised by every signature, once each."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Any] = {}
+        self.entries: list[CertificateEntry] = []
+        self.faults: list[ModuleFault] = []
+        self.fail: list[PeroError] = []
+        self.signed = 0
+        self.spoil: Callable[[bytes], bytes] = lambda signature: signature
+        self.hold: asyncio.Event | None = None
+
+    def add(self, name: str, *, key: str = "rsa", begins: datetime = NOON - timedelta(days=1), days: int = 30) -> str:
+        private: Any = (
+            rsa.generate_private_key(65537, 2048) if key == "rsa" else ec.generate_private_key(ec.SECP256R1())
+        )
+        der = certificate(private, name, begins=begins, days=days)
+        thumbprint = hashlib.sha256(der).hexdigest()
+        token = TokenState(label="memory", serial="1", manufacturer="tests", model="memory", module="/memory.so")
+        self.entries.append(CertificateEntry(thumbprint, der, token, True))
+        self._keys[thumbprint] = private
+        return thumbprint
+
+    async def listing(self) -> Listing:
+        tokens = tuple({entry.token.serial: entry.token for entry in self.entries}.values())
+        return Listing(tuple(self.entries), tokens, tuple(self.faults))
+
+    async def sign(
+        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource
+    ) -> bytes:
+        pin.close()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.fail:
+            raise self.fail.pop(0)
+        self.signed += 1
+        key = self._keys[entry.thumbprint]
+        hashed = utils.Prehashed(getattr(hashes, algorithm.digest.name.upper())())
+        if isinstance(key, rsa.RSAPrivateKey):
+            return self.spoil(key.sign(digest, padding.PKCS1v15(), hashed))
+        return self.spoil(key.sign(digest, ec.ECDSA(hashed)))
+
+    async def close(self) -> None:
+        return None
+
+
+class ScriptedPerson:
+    """Answers every prompt as told: an exception is raised, a function is awaited. What was shown is kept."""
+
+    kind = "test"
+
+    def __init__(self) -> None:
+        self.connection: PeroError | ConnectionAnswer = ConnectionAnswer(remember=True)
+        self.answers: list[PeroError | str | None | Callable[[], Awaitable[str]]] = []
+        self.shown: list[ConnectionPrompt | ChoicePrompt | SigningPrompt | PassphrasePrompt] = []
+        self.failures: list[PeroError] = []
+        self.open = 0
+        self.most_open = 0
+        self.waiting = asyncio.Event()
+
+    async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:
+        self.shown.append(prompt)
+        if isinstance(self.connection, PeroError):
+            raise self.connection
+        return self.connection
+
+    async def choose_certificate(self, prompt: ChoicePrompt) -> str:
+        self.shown.append(prompt)
+        return await self._answer(prompt.certificates[0].thumbprint if prompt.certificates else "")
+
+    @asynccontextmanager
+    async def ask_signature(self, prompt: SigningPrompt) -> AsyncIterator[Dialogue]:
+        self.shown.append(prompt)
+        self.open += 1
+        self.most_open = max(self.open, self.most_open)
+        try:
+            yield _Dialogue(self, prompt.chosen or prompt.certificates[0].thumbprint)
+        finally:
+            self.open -= 1
+
+    @asynccontextmanager
+    async def ask_passphrase(self, prompt: PassphrasePrompt) -> AsyncIterator[Dialogue]:
+        self.shown.append(prompt)
+        yield _Dialogue(self, "")
+
+    async def _answer(self, default: str) -> str:
+        self.waiting.set()
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, PeroError):
+            raise answer
+        if callable(answer):
+            return await answer()
+        return default if answer is None else answer
+
+
+class _Dialogue:
+    def __init__(self, person: ScriptedPerson, default: str) -> None:
+        self._person = person
+        self._default = default
+
+    async def confirmed(self) -> str:
+        return await self._person._answer(self._default)
+
+    def pin_source(self) -> PinSource:
+        return PinSource("descriptor", -1)
+
+    async def failed(self, error: PeroError) -> None:
+        self._person.failures.append(error)
+
+    async def done(self) -> None:
+        return None
+
+
+class Core:
+    """A dispatcher over memory tokens and a scripted person."""
+
+    def __init__(self, folder: Path, *, patience: float = 60.0) -> None:
+        self.now = NOON
+        self.tokens = MemoryTokens()
+        self.person = ScriptedPerson()
+        self.places = Locations(state=folder, runtime=folder)
+        self.journal = Journal(self.places.journal, self.clock)
+        self.origins = Origins(self.places.origins)
+        queue = PersonQueue(patience)
+        self.services = Services(
+            version="0.1.0",
+            locations=self.places,
+            language="en",
+            policy=Policy(),
+            origins=self.origins,
+            journal=self.journal,
+            tokens=self.tokens,  # type: ignore[arg-type]
+            queue=queue,
+            signing=Signing(self.tokens, self.journal, queue, self.clock),
+            now=self.clock,
+            port=lambda: 14741,
+        )
+        self.dispatcher = Dispatcher(self.services)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def page(self, origin: str = SITE, *, allowed: bool = True) -> Caller:
+        if allowed:
+            self.origins.allow(origin, self.now)
+        return self._opened(Caller(Role.PAGE, origin, "test", self.person))  # type: ignore[arg-type]
+
+    def command(self) -> Caller:
+        return self._opened(Caller(Role.COMMAND, "", "test", self.person))  # type: ignore[arg-type]
+
+    def extension(self) -> Caller:
+        return self._opened(Caller(Role.EXTENSION, "", "test", self.person))  # type: ignore[arg-type]
+
+    def _opened(self, caller: Caller) -> Caller:
+        self.dispatcher.opened(caller)
+        return caller
+
+    async def call(self, caller: Caller, method: str, parameters: Any = None, identifier: Any = 1) -> dict[str, Any]:
+        """The whole answer, as JSON."""
+        request = {"jsonrpc": "2.0", "id": identifier, "method": method, "params": parameters or {}}
+        return await self.raw(caller, json.dumps(request))
+
+    async def raw(self, caller: Caller, message: str | bytes) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(await self.dispatcher.handle(caller, message))
+        return answer

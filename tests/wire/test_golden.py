@@ -1,0 +1,94 @@
+"""Requests and replies as PROTOCOL.md publishes them: the agent answers each example as it is written there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.api.methods import METHODS
+from agent.errors import ERRORS, PinLocked, Refused
+from tests.harness.core import SITE, Core
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
+PROTOCOL = Path(__file__).parents[2] / "PROTOCOL.md"
+PATTERNS = {
+    "<hex64>": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value),
+    "<base64>": lambda value: isinstance(value, str) and re.fullmatch("[A-Za-z0-9+/]+={0,2}", value),
+    "<text>": lambda value: isinstance(value, str) and value != "",
+    "<int>": lambda value: isinstance(value, int),
+}
+NEEDS_REAL_TOKENS = {"add_key_file", "forget_key_file", "list_modules", "add_module"}  # shown by the command line's tests
+
+
+def matches(expected: Any, given: Any) -> bool:
+    if isinstance(expected, str) and expected in PATTERNS:
+        return bool(PATTERNS[expected](given))
+    if isinstance(expected, dict):
+        return (
+            isinstance(given, dict)
+            and expected.keys() == given.keys()
+            and all(matches(value, given[key]) for key, value in expected.items())
+        )
+    if isinstance(expected, list):
+        return isinstance(given, list) and len(expected) == len(given) and all(map(matches, expected, given))
+    return type(expected) is type(given) and expected == given
+
+
+def prepare(core: Core, name: str) -> None:
+    if name not in {"list-journal", "verify-journal"}:
+        core.tokens.add("DEMO Signer")
+    if name == "connect-refused":
+        core.person.connection = Refused()
+    if name == "sign-pin-locked":
+        core.tokens.fail = [PinLocked(token="memory")]
+        core.person.answers = [None, Refused()]
+    if name in {"list-sites", "forget-site"}:
+        core.origins.allow(SITE, core.now)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+async def test_the_agent_answers_the_published_example(path: Path, tmp_path: Path) -> None:
+    golden = json.loads(path.read_text())
+    core = Core(tmp_path)
+    prepare(core, path.stem)
+    first_contact = path.stem in {"connect", "connect-refused", "not-allowed"}
+    caller = core.page(allowed=not first_contact) if golden["role"] == "page" else core.command()
+    request = golden["request"]
+    if path.stem == "sign-file":
+        file = tmp_path / "contract.txt"
+        file.write_text("signed by its path")
+        request["params"]["path"] = str(file)
+
+    answer = await core.raw(caller, json.dumps(request))
+
+    assert matches(golden["response"], answer), json.dumps(answer, indent=2)
+
+
+def test_every_method_has_an_example() -> None:
+    shown = {json.loads(path.read_text())["request"]["method"] for path in GOLDEN}
+    assert {method.name for method in METHODS} - shown == NEEDS_REAL_TOKENS
+
+
+def test_the_protocol_page_quotes_the_examples_as_they_are() -> None:
+    page = PROTOCOL.read_text()
+    quoted = dict(re.findall(r"<!-- wire: ([a-z-]+) -->\n```json\n(.*?)```", page, re.DOTALL))
+    assert {name: json.loads(text) for name, text in quoted.items()} == {
+        path.stem: json.loads(path.read_text()) for path in GOLDEN
+    }
+
+
+def test_the_protocol_page_lists_every_error_with_its_code() -> None:
+    rows = re.findall(r"^\| (-?\d+) \| `(\w+)` \| (\w+) \| (yes|no) \|", PROTOCOL.read_text(), re.MULTILINE)
+    assert rows == [
+        (str(error.code), error.name, str(error.actor), "yes" if error.retriable else "no") for error in ERRORS
+    ]
+
+
+def test_error_codes_are_used_once() -> None:
+    codes = [error.code for error in ERRORS]
+    assert len(codes) == len(set(codes))
+    assert len({error.name for error in ERRORS}) == len(codes)
