@@ -31,7 +31,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -82,10 +82,10 @@ class Entry(msgspec.Struct, frozen=True):
     hash: str  # lower-case hex
 
 
-class Verification(NamedTuple):
+class Verification(msgspec.Struct, frozen=True):
     """What `Journal.verify` found."""
 
-    entries: int  # entries that are whole, counted from the first
+    count: int  # entries that are whole, counted from the first
     head: str  # hash of the last whole entry
     broken_at: int | None  # number of the first entry that is changed, missing or unreadable
 

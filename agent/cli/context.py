@@ -19,7 +19,8 @@ from agent.errors import PeroError, SettingsDamaged
 from agent.texts.catalogue import language_of, text
 
 if TYPE_CHECKING:
-    from agent.app import Call, PinChoice
+    from agent.app import Call
+    from agent.transport.client import PinChoice
 
 Result = TypeVar("Result")
 _JSON = "json"  # key of click's meta: whether the command was told to print JSON
@@ -46,9 +47,10 @@ class Context:
 
         `pin`: who gives the PIN where one is needed (see agent.cli.asking); without it, the window.
         """
-        from agent.app import PinChoice, command_session
+        from agent.app import command_session
+        from agent.transport.client import PinChoice
 
-        return command_session(self.environment, pin or PinChoice("window", -1))
+        return command_session(self.environment, pin or PinChoice("window"))
 
 
 def context_from(environment: Mapping[str, str]) -> Context:

@@ -19,6 +19,7 @@ from agent.cli import context as contexts
 from agent.cli.exits import Exit
 from agent.cli.output import complain, plain
 from agent.cli.wording import speak, word
+from agent.config import VERSION
 from agent.errors import PeroError
 from agent.ipc.hardening import harden
 from agent.texts.catalogue import text
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _root(language: str) -> click.Group:
     group = _Commands("pero", help="command.pero.help", no_args_is_help=True)
-    version = click.version_option(package_name="pero-agent", message="pero %(version)s", help="option.version")
+    version = click.version_option(VERSION, message="pero %(version)s", help="option.version")
     word(version(group), language)
     return group
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Sequence
 
+from agent.texts.visible import visible
+
 _GAP = "  "
-_STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # Unicode general categories
 
 
 def plain(value: object) -> str:
-    """The value in one line, with control, bidirectional and invisible characters escaped."""
-    return "".join(_escape(character) for character in str(value))
-
-
-def _escape(character: str) -> str:
-    if unicodedata.category(character) not in _STEERING:
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    """The value in one line, with everything that steers a terminal or deceives the eye written out."""
+    return visible(str(value))
 
 
 def say(line: str = "") -> None:

@@ -1,1 +1,1 @@
-"""What is wrong, why, and how to mend it."""
+"""Finds out what is wrong on this machine, and says how to mend it."""

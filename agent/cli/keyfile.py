@@ -1,0 +1,83 @@
+"""`pero keyfile`: key files (PKCS#12) that serve as tokens."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.asking import asking, kind_of, pin_options
+from agent.cli.context import Context, json_option, print_json
+from agent.cli.listing import describe, thumbprint
+from agent.cli.output import plain, say
+from agent.model import KEY_FILES
+
+if TYPE_CHECKING:
+    from agent.transport.client import PinChoice
+
+
+@click.group(help="command.keyfile.help", no_args_is_help=True)
+def command() -> None:
+    pass
+
+
+@command.command("add", help="command.keyfile.add.help")
+@click.argument("file", type=click.Path(path_type=str))
+@pin_options
+@json_option
+@click.pass_obj
+def add(context: Context, file: str, ask: str | None, pin_fd: int | None, as_json: bool) -> None:
+    with asking(context, kind_of(context, ask, pin_fd), pin_fd, "asking.passphrase") as choice:
+        result = context.run(_added(context, choice, os.path.abspath(file)))  # noqa: PTH100 - links stay links
+    if as_json:
+        print_json(result)
+        return
+    say(context.text("keyfile.added", file=plain(file)))
+    for certificate in result["certificates"]:
+        say(f"  {plain(certificate['subject'])}")
+        say(f"  {certificate['thumbprint']}")
+
+
+@command.command("list", help="command.keyfile.list.help")
+@json_option
+@click.pass_obj
+def list_key_files(context: Context, as_json: bool) -> None:
+    listed = context.run(_listed(context))
+    mine = [entry for entry in listed["certificates"] if entry["token"]["module"] == KEY_FILES]
+    if as_json:
+        print_json({"certificates": mine})
+        return
+    if not mine:
+        say(context.text("keyfile.none"))
+    for certificate in mine:
+        for line in describe(context, certificate):
+            say(line)
+        say()
+
+
+@command.command("forget", help="command.keyfile.forget.help")
+@click.argument("certificate", metavar="THUMBPRINT")
+@json_option
+@click.pass_obj
+def forget(context: Context, certificate: str, as_json: bool) -> None:
+    result = context.run(_forgotten(context, thumbprint(context, certificate)))
+    if as_json:
+        print_json(result)
+    else:
+        say(context.text("keyfile.forgotten"))
+
+
+async def _forgotten(context: Context, wanted: str) -> dict[str, Any]:
+    async with context.session() as call:
+        return await call("forget_key_file", {"thumbprint": wanted})
+
+
+async def _added(context: Context, choice: PinChoice, path: str) -> dict[str, Any]:
+    async with context.session(choice) as call:
+        return await call("add_key_file", {"path": path})
+
+
+async def _listed(context: Context) -> dict[str, Any]:
+    async with context.session() as call:
+        return await call("certificates", {})

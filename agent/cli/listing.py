@@ -1,0 +1,49 @@
+"""A certificate in lines of text, as `certificates`, `keyfile` and `sign` print it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from agent.cli.context import Context
+from agent.cli.output import plain
+
+DATE = 10  # characters of an ISO 8601 time that are its date
+_THUMBPRINT = re.compile("[0-9a-f]{64}")  # SHA-256
+
+
+def thumbprint(context: Context, given: str) -> str:
+    """A thumbprint as the methods want it; colons, spaces and capitals are fine. Raises click.UsageError."""
+    bare = given.replace(":", "").replace(" ", "").lower()
+    if not _THUMBPRINT.fullmatch(bare):
+        raise click.UsageError(context.text("certificates.no_thumbprint", given=plain(given)))
+    return bare
+
+
+def describe(context: Context, certificate: dict[str, Any]) -> list[str]:
+    """The whole description; `certificate` is a row of the method `certificates`."""
+    token = certificate["token"]
+    lines = [
+        plain(certificate["owner"]),
+        _line(context, "issuer", certificate["issuer"]),
+        _line(context, "validity", f"{certificate['not_before'][:DATE]} — {certificate['not_after'][:DATE]}"),
+        _line(context, "key", certificate["key"]),
+        _line(context, "token", f"{token['label']} {token['serial']}".strip()),
+        _line(context, "thumbprint", certificate["thumbprint"]),
+    ]
+    lines += [f"  ! {context.text(f'problem.{name}')}" for name in certificate["problems"]]
+    return lines + [f"  ! {context.text(f'warning.{name}')}" for name in certificate["warnings"]]
+
+
+def summary(certificate: dict[str, Any]) -> str:
+    """One line: whose, until when, where."""
+    token = certificate["token"]
+    return plain(
+        f"{certificate['owner']}, {certificate['not_after'][:DATE]}, {token['label']} {token['serial']}"
+    ).strip()
+
+
+def _line(context: Context, name: str, value: str) -> str:
+    return f"  {context.text(f'certificates.{name}')}: {plain(value)}"

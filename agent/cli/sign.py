@@ -1,0 +1,144 @@
+"""`pero sign`: a CMS signature of a file."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.asking import Kind, asking, kind_of, pin_options
+from agent.cli.context import Context, json_option, print_json
+from agent.cli.listing import summary, thumbprint
+from agent.cli.output import complain, plain, say
+from agent.errors import FileUnwritable
+
+if TYPE_CHECKING:
+    from agent.app import Call
+    from agent.transport.client import PinChoice
+
+DETACHED, ATTACHED = ".p7s", ".p7m"  # endings of RFC 8551 section 3.2.1
+
+
+@click.command(help="command.sign.help")
+@click.argument("file", type=click.Path(path_type=str))
+@click.option("--certificate", metavar="THUMBPRINT", help="command.sign.option.certificate")
+@click.option("--attached", is_flag=True, help="command.sign.option.attached")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="command.sign.option.output")
+@click.option("--force", is_flag=True, help="command.sign.option.force")
+@pin_options
+@json_option
+@click.pass_obj
+def command(
+    context: Context,
+    file: str,
+    certificate: str | None,
+    attached: bool,
+    output: Path | None,
+    force: bool,
+    ask: str | None,
+    pin_fd: int | None,
+    as_json: bool,
+) -> None:
+    target = output or Path(file + (ATTACHED if attached else DETACHED))
+    if not force and os.path.lexists(target):
+        raise FileUnwritable(path=str(target), reason=context.text("sign.exists"))
+    parameters: dict[str, Any] = {"path": os.path.abspath(file), "attached": attached}  # noqa: PTH100 - links stay
+    if certificate:
+        parameters["certificate"] = thumbprint(context, certificate)
+    kind = kind_of(context, ask, pin_fd)
+    with asking(context, kind, pin_fd, "asking.pin") as choice:
+        result = context.run(_signed(context, choice, kind, parameters))
+    _write(target, base64.b64decode(result.pop("signature")), force, context)
+    if as_json:
+        print_json({"file": str(target), **result})
+    else:
+        say(context.text("sign.written", path=plain(target)))
+
+
+async def _signed(context: Context, choice: PinChoice, kind: Kind, parameters: dict[str, Any]) -> dict[str, Any]:
+    async with context.session(choice) as call:
+        if kind == "terminal":
+            parameters = await _chosen(context, call, parameters)
+        elif kind == "window":
+            complain(context.text("sign.answer_in_window"))
+        return await call("sign_file", parameters)
+
+
+async def _chosen(context: Context, call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Say on the terminal what is about to be signed and with what; where several certificates fit, ask which."""
+    listed = (await call("certificates", {}))["certificates"]
+    wanted = parameters.get("certificate")
+    fitting = [row for row in listed if (row["thumbprint"] == wanted if wanted else not row["problems"])]
+    if not fitting:
+        return parameters  # the answer to it says what is the matter
+    row = fitting[0] if len(fitting) == 1 else _pick(context, fitting)
+    complain(context.text("sign.about_to", file=plain(parameters["path"]), certificate=summary(row)))
+    return {**parameters, "certificate": row["thumbprint"]}
+
+
+def _pick(context: Context, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Ask on the terminal for one of the rows. Blocks the loop, in which nothing else runs now."""
+    from agent.cli.terminal import Terminal
+    from agent.errors import Refused
+
+    terminal = Terminal()
+    try:
+        for number, row in enumerate(rows, 1):
+            terminal.write(f"{number:>3}  {summary(row)}\n")
+        terminal.write(context.text("sign.which") + " ")
+        line = terminal.read_line()
+    finally:
+        terminal.close()
+    answer = (line or bytearray()).decode(errors="replace").strip()
+    if not answer.isdecimal() or not 1 <= int(answer) <= len(rows):
+        raise Refused()
+    return rows[int(answer) - 1]
+
+
+def _write(target: Path, signature: bytes, force: bool, context: Context) -> None:
+    """Write beside the target, then rename. Without `force` a file that came there meanwhile stays.
+
+    Raises FileUnwritable.
+    """
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o666 & ~_umask())
+            file.write(signature)
+            file.flush()
+            os.fsync(file.fileno())
+        _place(temporary, target, force)
+    except FileExistsError as error:
+        raise FileUnwritable(path=str(target), reason=context.text("sign.exists")) from error
+    except OSError as error:
+        raise FileUnwritable(path=str(target), reason=error.strerror or str(error)) from error
+    finally:
+        if temporary:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)  # noqa: PTH108 - a name from mkstemp
+
+
+def _place(temporary: str, target: Path, force: bool) -> None:
+    if not force:
+        try:
+            os.link(temporary, target)  # refuses to overwrite, which rename does not
+            return
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):  # file systems without hard links
+                raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    os.replace(temporary, target)  # noqa: PTH105
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,180 @@
+"""Asks for a PIN on the terminal: the asker's end of a PIN conversation (`ipc.pin`), answered from /dev/tty.
+
+The line is read into a buffer of ours, with the echo off, and wiped after it was sent. The terminal's own buffers in
+the kernel are not ours to wipe. An empty line cancels; Ctrl-C ends the whole command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from agent.cli.context import Context
+from agent.errors import WindowUnavailable
+from agent.ipc import pin
+from agent.ipc.hardening import harden
+from agent.ipc.pin import Ask, Failed
+from agent.texts.catalogue import plural
+from native_host import framing
+
+_TTY = "/dev/tty"
+_LINE = 4096  # bytes that a terminal gives in one line
+
+
+@contextlib.contextmanager
+def conversing(context: Context, question: str) -> Iterator[int]:
+    """Answer the worker that holds the other end, whose descriptor this is, until the block ends.
+
+    `question`: key of the wording of the prompt. Raises WindowUnavailable where the process has no terminal.
+    """
+    terminal = Terminal()
+    harden(secret=True)
+    ours, workers = pin.conversation()
+    asker = _Asker(context, question, terminal, ours)
+    thread = threading.Thread(target=asker.converse, name="terminal", daemon=True)
+    thread.start()
+    try:
+        yield workers.fileno()
+    finally:
+        asker.stop()
+        thread.join()
+        workers.close()
+        ours.close()
+        terminal.close()
+
+
+class Terminal:
+    """The controlling terminal of this process. Raises WindowUnavailable where there is none."""
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":
+            raise WindowUnavailable(reason="no terminal")
+        try:
+            self._descriptor = os.open(_TTY, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError as error:
+            raise WindowUnavailable(reason="no terminal") from error
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, text.encode(errors="backslashreplace"))
+
+    def read_line(self, others: tuple[int, ...] = ()) -> bytearray | None:
+        """A line without its end; None where one of `others` became readable first, or the terminal is gone."""
+        ready, _, _ = select.select([self._descriptor, *others], [], [])
+        if any(other in ready for other in others):
+            return None
+        line = bytearray(_LINE)
+        try:
+            size = os.readv(self._descriptor, [line])
+        except OSError:
+            return None
+        for index in range(size, len(line)):
+            line[index] = 0
+        del line[size:]
+        while line.endswith((b"\n", b"\r")):
+            del line[-1:]
+        return line
+
+    @contextlib.contextmanager
+    def hidden(self) -> Iterator[None]:
+        """No echo while the block runs; what was typed before it is thrown away."""
+        import termios
+
+        before: list[Any] = termios.tcgetattr(self._descriptor)
+        quiet = before.copy()
+        quiet[3] &= ~termios.ECHO
+        termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, quiet)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, before)
+            self.write("\n")
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class _Asker:
+    def __init__(self, context: Context, question: str, terminal: Terminal, channel: socket.socket) -> None:
+        self._context = context
+        self._question = question
+        self._terminal = terminal
+        self._channel = channel
+        self._stopped, self._stop = os.pipe()
+
+    def converse(self) -> None:
+        """Answer until the worker has what it wants, went away, or `stop` was called. Runs in a thread of its own."""
+        try:
+            while (said := self._heard()) is not None:
+                if isinstance(said, Failed):
+                    break
+                if isinstance(said, Ask):
+                    self._answer(said)
+        finally:
+            os.close(self._stopped)
+
+    def stop(self) -> None:
+        os.close(self._stop)
+
+    def _heard(self) -> pin.Said | None:
+        ready, _, _ = select.select([self._channel.fileno(), self._stopped], [], [])
+        if self._stopped in ready:
+            return None
+        try:
+            frame = framing.read(self._channel.recv)
+            return None if frame is None else pin.decode_said(frame)
+        except (OSError, framing.FrameError, msgspec.MsgspecError):
+            return None
+
+    def _answer(self, ask: Ask) -> None:
+        for line in notices(ask, self._context.language):
+            self._terminal.write(line + "\n")
+        if ask.protected_path:  # the reader asks; a wrong PIN is not tried again without the person
+            self._send(None if ask.retry else bytearray())
+            return
+        self._terminal.write(self._context.text(self._question) + " ")
+        with self._terminal.hidden():
+            typed = self._terminal.read_line((self._channel.fileno(), self._stopped))
+        if typed is None:
+            return
+        self._send(typed if typed else None)
+
+    def _send(self, typed: bytearray | None) -> None:
+        """Send a PIN and wipe it, or a cancel. Too long a line is no PIN."""
+        frame = bytearray(pin.encode_cancel())
+        if typed is not None and len(typed) <= pin.MAX_PIN:
+            frame = pin.encode_pin(typed)
+        try:
+            with contextlib.suppress(OSError):
+                self._channel.sendall(frame)
+        finally:
+            for buffer in (frame, typed or bytearray()):
+                buffer[:] = bytes(len(buffer))
+
+
+def notices(ask: Ask, language: str) -> list[str]:
+    """What the person is told before the prompt: why it is asked again, and what the token says of its tries."""
+    from agent.texts.catalogue import text
+
+    lines = []
+    if ask.error:
+        lines.append(text(f"error.{ask.error}.text", language, **ask.facts))
+    elif ask.retry:
+        lines.append(text("error.pin_incorrect.text", language))
+    if ask.final_try:
+        lines.append(text("asking.final_try", language))
+    elif ask.tries_left is not None:
+        lines.append(plural("asking.tries_left", ask.tries_left, language))
+    elif ask.count_low:
+        lines.append(text("asking.count_low", language))
+    if ask.protected_path:
+        lines.append(text("asking.protected_path", language))
+    return lines

@@ -1,0 +1,58 @@
+"""Can each browser of this person find the native messaging host, and may our extension use it? (R25)"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from agent.diagnostics.base import Check, Finding
+from agent.diagnostics.probe import Probe
+from agent.errors import Fact
+from native_host.manifests import Browser, content
+
+_ALLOWED = ("allowed_origins", "allowed_extensions")
+
+
+async def examine(probe: Probe) -> list[Finding]:
+    browsers = probe.browsers()
+    if not browsers:
+        return [Finding("manifests", "no_browsers", "warning")]
+    return [_of_browser(probe, browser, path) for browser, path in browsers]
+
+
+def _of_browser(probe: Probe, browser: Browser, path: Path) -> Finding:
+    facts: dict[str, Fact] = {"browser": browser.title, "path": str(path)}
+    try:
+        raw = probe.read(path)
+    except OSError as error:
+        return Finding("manifests", "unreadable", "error", {**facts, "reason": error.strerror or "unreadable"})
+    if raw is None:
+        return Finding("manifests", "absent", "warning", facts)
+    manifest = _parsed(raw)
+    expected = content(browser.family, probe.launcher())
+    if manifest is None or (manifest.get("name"), manifest.get("type")) != (expected["name"], expected["type"]):
+        return Finding("manifests", "damaged", "error", facts)
+    launcher = Path(str(manifest.get("path", "")))
+    if not probe.is_program(launcher):
+        return Finding("manifests", "launcher_absent", "error", {**facts, "launcher": str(launcher)})
+    if any(not set(_names(expected.get(key))) <= set(_names(manifest.get(key))) for key in _ALLOWED):
+        return Finding("manifests", "other_extension", "error", facts)
+    if launcher != probe.launcher():
+        return Finding("manifests", "other_launcher", "warning", {**facts, "launcher": str(launcher)})
+    return Finding("manifests", "present", "ok", facts)
+
+
+def _parsed(raw: bytes) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads(raw)
+    except ValueError:
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def _names(value: object) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []
+
+
+CHECK = Check("manifests", examine)

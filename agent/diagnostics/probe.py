@@ -1,0 +1,227 @@
+"""The outside world as checks see it: the agent, the machine, the network, the clock. Tests bring their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, Self
+
+from agent import config
+from agent.errors import PeroError
+from native_host import install
+from native_host.manifests import Browser
+
+Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+CONNECT_TIMEOUT = 2.0  # seconds
+NTP_TIMEOUT = 2.0  # seconds for each time server
+_NTP_PORT = 123
+_UNSYNCHRONISED = 3  # leap indicator of a server without a time of its own, RFC 5905 section 7.3
+_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+class Listener(NamedTuple):
+    """A listening TCP socket of this machine."""
+
+    host: str
+    user: int  # numeric user id
+    inode: int
+
+
+class Probe(Protocol):
+    """What a check may ask. Only `call` and `listing` raise errors of ours."""
+
+    version: str  # of this program
+
+    def now(self) -> datetime: ...
+
+    async def agent_answers(self) -> bool:
+        """Whether somebody accepts connections on the local socket."""
+        ...
+
+    async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """A method of the command role: of the running agent, or of the same parts here where none runs."""
+        ...
+
+    async def listing(self) -> dict[str, Any]:
+        """What the method `certificates` tells; asked once."""
+        ...
+
+    def launcher(self) -> Path:
+        """The native host's launcher that the manifests should name."""
+        ...
+
+    def browsers(self) -> list[tuple[Browser, Path]]:
+        """The browsers found, each with the path where it looks for our manifest."""
+        ...
+
+    def read(self, path: Path) -> bytes | None:
+        """A file's content; None where it is not there. Raises OSError."""
+        ...
+
+    def is_program(self, path: Path) -> bool: ...
+
+    def listeners(self, port: int) -> list[Listener] | None:
+        """Who listens on a TCP port; None where this system does not tell."""
+        ...
+
+    def sockets_of(self, process: int) -> set[int]:
+        """The inodes of the sockets that a process holds, as far as we may see them."""
+        ...
+
+    async def connects(self, host: str, port: int) -> bool: ...
+
+    async def clock_offset(self) -> float | None:
+        """True time minus the time of this machine, in seconds; None where no time server answered."""
+        ...
+
+
+class Machine:
+    """The real machine. An async context manager: it keeps one session with the agent open."""
+
+    def __init__(
+        self,
+        locations: config.Locations,
+        environment: Mapping[str, str],
+        session: Callable[[], AbstractAsyncContextManager[Call]],
+        version: str,
+    ) -> None:
+        self.version = version
+        self._locations = locations
+        self._environment = environment
+        self._session = session
+        self._stack = AsyncExitStack()
+        self._call: Call | None = None
+        self._listing: dict[str, Any] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._stack.aclose()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def agent_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                _reader, writer = await asyncio.open_unix_connection(self._locations.socket)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
+
+    async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        if self._call is None:
+            self._call = await self._stack.enter_async_context(self._session())
+        return await self._call(method, parameters)
+
+    async def listing(self) -> dict[str, Any]:
+        if self._listing is None:
+            self._listing = await self.call("certificates", {})
+        return self._listing
+
+    def launcher(self) -> Path:
+        return self._locations.host_launcher
+
+    def browsers(self) -> list[tuple[Browser, Path]]:
+        home = Path(self._environment.get("HOME") or Path.home())
+        rows = ((browser, install.manifest_path(browser, home)) for browser in install.found(home))
+        return [(browser, path) for browser, path in rows if path is not None]
+
+    def read(self, path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def is_program(self, path: Path) -> bool:
+        return path.is_file() and os.access(path, os.X_OK)
+
+    def listeners(self, port: int) -> list[Listener] | None:
+        tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
+        if not tables[0].exists():
+            return None
+        return [row for table in tables if table.exists() for row in listeners_in(table.read_text(), port)]
+
+    def sockets_of(self, process: int) -> set[int]:
+        return set(_socket_inodes(Path(f"/proc/{process}/fd")))
+
+    async def connects(self, host: str, port: int) -> bool:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                _reader, writer = await asyncio.open_connection(host, port)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
+
+    async def clock_offset(self) -> float | None:
+        for host in self._clock_hosts():
+            offset = await asyncio.to_thread(ntp_offset, host)
+            if offset is not None:
+                return offset
+        return None
+
+    def _clock_hosts(self) -> tuple[str, ...]:
+        try:
+            return config.load_settings(self._locations.settings).clock_hosts
+        except PeroError:
+            return config.Settings().clock_hosts  # that the settings are damaged is for `call` to say
+
+
+def ntp_offset(server: str) -> float | None:
+    """True time minus ours, in seconds, as a server tells it ("host" or "host:port"; RFC 5905). None: no answer."""
+    import ntplib
+
+    host, port = _host_and_port(server)
+    try:
+        answer = ntplib.NTPClient().request(host, version=4, port=port, timeout=NTP_TIMEOUT)
+    except (ntplib.NTPException, OSError):
+        return None
+    if answer.leap == _UNSYNCHRONISED or answer.stratum == 0:
+        return None
+    return float(answer.offset)
+
+
+def _host_and_port(server: str) -> tuple[str, int]:
+    host, colon, port = server.rpartition(":")
+    if colon and port.isdecimal() and (":" not in host or host.startswith("[")):
+        return host.strip("[]"), int(port)
+    return server.strip("[]"), _NTP_PORT
+
+
+def listeners_in(table: str, port: int) -> Iterator[Listener]:
+    """The rows of /proc/net/tcp or tcp6 that listen on a port (proc(5))."""
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        address, _, hexadecimal = fields[1].partition(":")
+        if fields[3] == _LISTEN and int(hexadecimal, 16) == port:
+            yield Listener(_address(address), int(fields[7]), int(fields[9]))
+
+
+def _address(hexadecimal: str) -> str:
+    """An address of /proc/net/tcp: 32-bit words in the machine's byte order."""
+    words = bytes.fromhex(hexadecimal)
+    turned = b"".join(words[start : start + 4][::-1] for start in range(0, len(words), 4))
+    return socket.inet_ntop(socket.AF_INET if len(turned) == 4 else socket.AF_INET6, turned)
+
+
+def _socket_inodes(folder: Path) -> Iterator[int]:
+    try:
+        names = list(folder.iterdir())
+    except OSError:
+        return
+    for name in names:
+        try:
+            target = str(name.readlink())
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            yield int(target[len("socket:[") : -1])
