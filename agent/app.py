@@ -20,7 +20,7 @@ from typing import Any
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
 from agent.api.services import Services
-from agent.config import VERSION, Locations, load_settings, locations, secure_folder
+from agent.config import LOOPBACK_PORTS, VERSION, Locations, load_settings, locations, secure_folder
 from agent.consent.origins import Origins, utc_now
 from agent.consent.prompter import Prompter
 from agent.consent.unattended import CommandPrompter
@@ -100,7 +100,7 @@ class Agent:
 
     def __init__(self, composition: Composition, *, ports: tuple[int, ...] | None = None) -> None:
         from agent.transport.local_socket import LocalSocket
-        from agent.transport.loopback import LOOPBACK_PORTS, Loopback
+        from agent.transport.loopback import Loopback
         from agent.transport.sessions import Sessions
 
         self._composition = composition

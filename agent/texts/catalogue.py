@@ -28,7 +28,8 @@ def language_of(environment: Mapping[str, str], setting: str = "") -> str:
 
 
 def text(key: str, language: str, **facts: object) -> str:
-    """The wording of a key. A key that no catalogue knows is returned as it is; tests find those."""
+    """The wording of a key. A key that no catalogue knows is returned as it is: a text that is missing stops nothing;
+    tests find those."""
     wording = _catalogue(language).gettext(key)
     return _fill(wording, facts)
 
@@ -52,7 +53,7 @@ def _fill(wording: str, facts: Mapping[str, object]) -> str:
 def _catalogue(language: str) -> gettext.NullTranslations:
     first: gettext.NullTranslations | None = None
     for domain in DOMAINS:
-        translation = gettext.translation(domain, FOLDER, languages=[language])
+        translation = gettext.translation(domain, FOLDER, languages=[language], fallback=True)
         if first is None:
             first = translation
         else:
