@@ -211,11 +211,11 @@ def system_log(path: Path = _SYSTEM_LOG) -> Announce | None:
     """A way to send heads to the system log; None where this machine has none. It never fails and never blocks."""
     try:
         handler = logging.handlers.SysLogHandler(address=str(path), facility="user")
-    except OSError:
+        handler.socket.setblocking(False)  # type: ignore[attr-defined]  # typeshed does not list it
+    except OSError:  # since Python 3.11 the handler itself keeps silent, and its socket is closed
         return None
     handler.handleError = lambda record: None  # type: ignore[method-assign]  # a full system log stops no signature
     handler.ident = "pero: "
-    handler.socket.setblocking(False)  # type: ignore[attr-defined]  # typeshed does not list it
 
     def announce(number: int, head: str) -> None:
         text = f"journal entry {number} head {head}"
