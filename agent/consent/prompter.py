@@ -45,6 +45,7 @@ class OfferedCertificate(msgspec.Struct, frozen=True):
     problems: tuple[str, ...]  # of the certificate: expired, not_yet_valid, key_usage, no_key, key_unsupported; a name
     # of the catalogue ("problem.expired"). With problems it is shown, with its reason, and cannot be chosen.
     protected_path: bool = False
+    key_file: bool = False  # the secret is the passphrase of a key file, not the PIN of a token
 
 
 class ChoicePrompt(msgspec.Struct, frozen=True):
