@@ -1,0 +1,91 @@
+"""What the agent and a window say to each other: frames (``native_host.framing``) of JSON, each with its kind in "say".
+
+The agent's first frame is one of the prompts; the window answers `Ready` once it is on the screen. Descriptors of PIN
+conversations travel beside, on the control socket, tagged `PIN_TAG`. No PIN is in any of these messages.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent.consent.prompter import ChoicePrompt, ConnectionPrompt, PassphrasePrompt, SigningPrompt
+from agent.errors import Fact
+
+MAX_MESSAGE = 8 << 20  # bytes; a prompt with a preview and many certificates is far below
+PIN_TAG = b"pin"
+
+
+class ShowConnection(msgspec.Struct, frozen=True, tag_field="say", tag="connection"):
+    prompt: ConnectionPrompt
+
+
+class ShowChoice(msgspec.Struct, frozen=True, tag_field="say", tag="choice"):
+    prompt: ChoicePrompt
+
+
+class ShowSigning(msgspec.Struct, frozen=True, tag_field="say", tag="signing"):
+    prompt: SigningPrompt
+
+
+class ShowPassphrase(msgspec.Struct, frozen=True, tag_field="say", tag="passphrase"):
+    prompt: PassphrasePrompt
+
+
+class Failed(msgspec.Struct, frozen=True, tag_field="say", tag="failed"):
+    """It did not work; the window says so and the person may try again."""
+
+    error: str  # name of an error of ``errors``
+    facts: dict[str, Fact] = {}
+
+
+class Done(msgspec.Struct, frozen=True, tag_field="say", tag="done"):
+    """It worked: the window goes away."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag_field="say", tag="ready"):
+    """The window is on the screen."""
+
+
+class Unavailable(msgspec.Struct, frozen=True, tag_field="say", tag="unavailable"):
+    """The window cannot be shown."""
+
+    reason: str  # no_display, or the toolkit's own words
+
+
+class Refused(msgspec.Struct, frozen=True, tag_field="say", tag="refused"):
+    """The person said no. The window is going away."""
+
+
+class Allowed(msgspec.Struct, frozen=True, tag_field="say", tag="allowed"):
+    remember: bool
+
+
+class Confirmed(msgspec.Struct, frozen=True, tag_field="say", tag="confirmed"):
+    """The person agreed, with this certificate ("" for a passphrase). In a window that takes a PIN it was typed."""
+
+    thumbprint: str
+
+
+Show = ShowConnection | ShowChoice | ShowSigning | ShowPassphrase
+ToWindow = Show | Failed | Done
+FromWindow = Ready | Unavailable | Refused | Allowed | Confirmed
+
+_encoder = msgspec.json.Encoder()
+_to_window = msgspec.json.Decoder(ToWindow)
+_from_window = msgspec.json.Decoder(FromWindow)
+
+
+def encode(message: ToWindow | FromWindow) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode_to_window(payload: bytes) -> ToWindow:
+    """Raises msgspec.DecodeError at anything else."""
+    message: ToWindow = _to_window.decode(payload)
+    return message
+
+
+def decode_from_window(payload: bytes) -> FromWindow:
+    """Raises msgspec.DecodeError at anything else."""
+    message: FromWindow = _from_window.decode(payload)
+    return message

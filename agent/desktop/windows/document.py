@@ -1,0 +1,101 @@
+"""What is to be signed: name, size, kind, digest, and the content as plain text where it can be shown."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextOption
+from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QVBoxLayout, QWidget
+
+from agent.consent.prompter import ShownDocument
+from agent.desktop.windows import style, widgets
+from agent.desktop.windows.wording import Wording
+from agent.texts.visible import visible
+
+MAX_SHOWN = 100_000  # characters of a preview; the toolkit lays them out in time
+_LINES = 6  # of the preview, seen without scrolling
+_GROUP = 8  # hexadecimal digits of a digest that stand together
+_DIGESTS = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
+
+
+class DocumentPanel(QWidget):
+    def __init__(self, document: ShownDocument, wording: Wording) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.GAP // 2)
+        name = widgets.ElidedLabel(visible(document.name) or wording("document.unnamed"))
+        style.set_font(name, bold=True)
+        layout.addWidget(name)
+        layout.addLayout(_facts(document, wording))
+        layout.addSpacing(style.GAP // 2)
+        layout.addWidget(_content(document, wording))
+
+
+def _facts(document: ShownDocument, wording: Wording) -> QGridLayout:
+    grid = QGridLayout()
+    grid.setColumnStretch(1, 1)
+    grid.setHorizontalSpacing(style.GAP)
+    grid.setVerticalSpacing(2)
+    algorithm = _DIGESTS.get(document.digest_algorithm, visible(document.digest_algorithm))
+    groups = (document.digest[start : start + _GROUP] for start in range(0, len(document.digest), _GROUP))
+    rows = [
+        (wording("document.size"), wording.size(document.size) if document.size is not None else ""),
+        (wording("document.kind"), visible(document.media_type)),
+        (algorithm, " ".join(groups)),
+    ]
+    for row, (name, value) in enumerate((name, value) for name, value in rows if value):
+        title = widgets.label(name, wrap=False)
+        style.set_faint(title)
+        shown = widgets.label(value)
+        shown.setAccessibleName(f"{name}: {value}")
+        if name == algorithm:
+            style.set_font(shown, fixed=True, scale=0.92)
+        grid.addWidget(title, row, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(shown, row, 1)
+    return grid
+
+
+def _content(document: ShownDocument, wording: Wording) -> QWidget:
+    """The preview, or a sentence that says plainly why there is none."""
+    if document.digest_only:
+        return _sentence("warning", wording("document.digest_only"))
+    if document.size == 0:
+        return _sentence("warning", wording("document.empty"))
+    if document.preview is None:
+        return _sentence("information", wording("document.no_preview"))
+    return _preview(document.preview, document.preview_cut, wording)
+
+
+def _sentence(kind: str, sentence: str) -> widgets.Banner:
+    banner = widgets.Banner()
+    banner.say(kind, sentence)
+    return banner
+
+
+def _preview(text: str, cut: bool, wording: Wording) -> QWidget:
+    panel = QWidget()
+    layout = QVBoxLayout(panel)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(2)
+    shown = QPlainTextEdit()
+    shown.setReadOnly(True)
+    shown.setTabChangesFocus(True)
+    shown.setUndoRedoEnabled(False)
+    shown.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    option = QTextOption()
+    option.setTextDirection(Qt.LayoutDirection.LeftToRight)
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    shown.document().setDefaultTextOption(option)
+    shown.setPlainText(visible(text[:MAX_SHOWN], keep="\n\t"))
+    shown.setAccessibleName(wording("document.preview"))
+    lines = min(max(shown.document().lineCount(), 3), _LINES)
+    shown.setMinimumHeight(lines * shown.fontMetrics().lineSpacing() + 14)
+    shown.setMaximumHeight(2 * _LINES * shown.fontMetrics().lineSpacing() + 14)
+    layout.addWidget(shown)
+    if cut or len(text) > MAX_SHOWN:
+        note = widgets.label(wording("document.cut"))
+        style.set_faint(note)
+        layout.addWidget(note)
+    return panel

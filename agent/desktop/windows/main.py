@@ -1,0 +1,69 @@
+"""The process of one window: ``python -m agent.desktop.windows.main DATA CONTROL``, two numbers of open sockets.
+
+What to show comes as the first message on the data socket (``agent.desktop.messages``). The process ends when the
+person has answered, when the agent says so, and when the agent is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from agent.desktop import messages
+from agent.ipc.hardening import die_with_parent, harden
+from native_host import framing
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QMessageLogContext, QtMsgType
+
+
+def main(arguments: list[str]) -> int:
+    harden(secret=True)
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the agent, which takes the window away
+    data, control = (socket.socket(fileno=int(argument)) for argument in arguments)
+    payload = framing.read(data.recv, limit=messages.MAX_MESSAGE)
+    if payload is None:
+        return 0
+    show = messages.decode_to_window(payload)
+    if sys.platform == "linux" and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))):
+        return unavailable(data, "no_display")
+    try:
+        from agent.desktop.windows import run
+    except ImportError as error:
+        return unavailable(data, str(error))
+    install_message_handler(data)
+    return run.run(show, data, control)
+
+
+def unavailable(data: socket.socket, reason: str) -> int:
+    """Tell the agent that no window can be shown; the exit status."""
+    with contextlib.suppress(OSError):
+        data.setblocking(True)
+        data.sendall(framing.pack(messages.encode(messages.Unavailable(reason=reason))))
+    return 1
+
+
+def install_message_handler(data: socket.socket) -> None:
+    """Qt ends the process where it finds no display; its reason is told to the agent before."""
+    from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+
+    reasons: list[str] = []
+
+    def handle(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+        category = context.category or ""
+        if category.startswith("qt.qpa"):
+            reasons.append(message)
+        if kind == QtMsgType.QtFatalMsg:
+            os._exit(unavailable(data, reasons[0] if reasons else message))
+        sys.stderr.write(f"window: {message}\n")
+
+    qInstallMessageHandler(handle)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

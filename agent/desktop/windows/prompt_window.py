@@ -1,0 +1,208 @@
+"""What all windows have in common: heading, a body that scrolls where the screen is small, buttons that begin dead."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from agent.desktop import messages
+from agent.desktop.windows import style, widgets
+from agent.desktop.windows.channel import Channel
+from agent.desktop.windows.guard import Guard
+from agent.desktop.windows.wording import Wording
+from agent.texts.visible import visible
+
+
+class PromptWindow(QDialog):
+    """A window with one question. Refusing is always the default: Escape, Enter outside a field, and closing it.
+
+    A subclass fills `body`, adds its buttons with `add_button`, and says in `may(button)` which of them make sense now;
+    while the guard is closed none does.
+    """
+
+    def __init__(self, channel: Channel, wording: Wording) -> None:
+        super().__init__()
+        self.channel = channel
+        self.wording = wording
+        self.answered = False
+        self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)
+        self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
+        self.body = QVBoxLayout()
+        self.banner = widgets.Banner()
+        self._buttons = QHBoxLayout()
+        self._affirmative: list[QPushButton] = []
+        self._kept_focus: QWidget | None = None
+        self.guard = Guard(self)
+        self.guard.changed.connect(self._guard_changed)
+        channel.done.connect(self._end)
+        self._lay_out()
+        self.refuse_button = self._add_refusal()
+
+    # For subclasses
+
+    def add_button(self, key: str) -> QPushButton:
+        """A button that agrees to something; Enter never presses it."""
+        button = QPushButton(self.wording(key))
+        button.setAutoDefault(False)
+        button.setEnabled(False)
+        self._affirmative.append(button)
+        self._buttons.addWidget(button)
+        return button
+
+    def may(self, button: QPushButton) -> bool:
+        """Whether this button makes sense at present."""
+        return True
+
+    def may_refuse(self) -> bool:
+        return True
+
+    def first_focus(self) -> QWidget:
+        """Where the keyboard is when the window opens."""
+        return self.refuse_button
+
+    def refresh(self) -> None:
+        """Enable what may be pressed now."""
+        for button in self._affirmative:
+            button.setEnabled(self.guard.open and self.may(button))
+        self.refuse_button.setEnabled(self.guard.open and self.may_refuse())
+
+    def about_to_refuse(self) -> None:
+        """The person said no; a window that holds a PIN forgets it here."""
+
+    def answer(self, message: messages.FromWindow) -> None:
+        """Give the answer and go away."""
+        self.answered = True
+        self.channel.send(message)
+        self._end()
+
+    def add_heading(self, title: str, origin: str, shown_origin: str) -> None:
+        """The question, and who asks: a site's address, or a command on this computer."""
+        self.setWindowTitle(f"{title} — Pero")
+        row = QHBoxLayout()
+        row.setSpacing(style.MARGIN)
+        row.addWidget(self._picture(), 0, Qt.AlignmentFlag.AlignTop)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        heading = widgets.label(title)
+        style.set_font(heading, scale=1.45, bold=True)
+        words.addWidget(heading)
+        words.addWidget(self._asker(origin, shown_origin))
+        if origin and shown_origin != origin:
+            also = widgets.address_label(visible(origin))
+            style.set_faint(also)
+            words.addWidget(also)
+        row.addLayout(words, 1)
+        self.body.addLayout(row)
+
+    def add_faults(self, faults: tuple[str, ...]) -> None:
+        """Sentences about modules that did not answer."""
+        if faults:
+            banner = widgets.Banner()
+            self.body.addWidget(banner)
+            banner.say("warning", "\n".join(visible(fault) for fault in faults))
+
+    # How it works
+
+    def appear(self) -> None:
+        """Show the window, in front of everything, and have it painted."""
+        screen = QGuiApplication.primaryScreen().availableGeometry()
+        hint = self._content.sizeHint()
+        width = min(max(style.WIDTH, hint.width()), screen.width() - style.MARGIN)
+        height = self._content.heightForWidth(width) if self._content.hasHeightForWidth() else hint.height()
+        wanted = max(height, hint.height()) + self._footer.sizeHint().height() + 2
+        self.resize(width, min(wanted, screen.height() - 3 * style.MARGIN))
+        self.setMinimumSize(min(360, screen.width() - style.MARGIN), min(240, screen.height() - 3 * style.MARGIN))
+        self.refresh()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
+        self._kept_focus = self.first_focus()
+        self._scroll.verticalScrollBar().setValue(0)
+
+    def reject(self) -> None:
+        """Escape, the button, or the close button of the frame."""
+        if not self.answered:
+            self.answered = True
+            self.about_to_refuse()
+            self.channel.send(messages.Refused())
+        self._end()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        event.accept()
+        self.reject()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Enter on a button that agrees does nothing: only a click, Space or its letter presses it."""
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and self.focusWidget() in self._affirmative:
+            return
+        super().keyPressEvent(event)
+
+    def _end(self) -> None:
+        self.answered = True
+        self.hide()
+        QApplication.quit()
+
+    def _guard_changed(self, is_open: bool) -> None:
+        if not is_open:
+            self._kept_focus = self.focusWidget() or self._kept_focus
+        self.refresh()
+        if is_open and self._kept_focus is not None and self._kept_focus.isEnabled():
+            self._kept_focus.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _lay_out(self) -> None:
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        self._content = QWidget()
+        self._content.setLayout(self.body)
+        self.body.setContentsMargins(style.MARGIN, style.MARGIN, style.MARGIN, style.MARGIN)
+        self.body.setSpacing(style.GAP)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(self._content)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        outer.addWidget(self._scroll, 1)
+        self._footer = QFrame()
+        footer = QVBoxLayout(self._footer)
+        footer.setContentsMargins(style.MARGIN, style.GAP, style.MARGIN, style.MARGIN)
+        footer.addWidget(self.banner)
+        footer.addLayout(self._buttons)
+        outer.addWidget(self._footer)
+        self._buttons.setSpacing(style.GAP)
+        self._buttons.addStretch(1)
+
+    def _add_refusal(self) -> QPushButton:
+        button = QPushButton(self.wording("button.refuse"))
+        button.setDefault(True)
+        button.setEnabled(False)
+        button.clicked.connect(self.reject)
+        self._buttons.addWidget(button)
+        return button
+
+    def _picture(self) -> QLabel:
+        picture = QLabel()
+        picture.setPixmap(style.pen_picture(40, self.devicePixelRatioF()))
+        return picture
+
+    def _asker(self, origin: str, shown_origin: str) -> QLabel:
+        if not origin:
+            return widgets.label(self.wording("asker.command"))
+        asker = widgets.address_label(visible(shown_origin))
+        asker.setAccessibleName(self.wording("asker.site", site=visible(shown_origin)))
+        style.set_font(asker, scale=1.15, bold=True)
+        return asker

@@ -1,0 +1,79 @@
+"""A signature is asked for: who asks, what is signed, with which certificate, and the PIN."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from agent.consent.prompter import OfferedCertificate, SigningPrompt
+from agent.desktop.windows import style, widgets
+from agent.desktop.windows.certificates import CertificatePanel
+from agent.desktop.windows.channel import Channel
+from agent.desktop.windows.document import DocumentPanel
+from agent.desktop.windows.pin_window import PinWindow
+from agent.desktop.windows.wording import Wording
+
+_BLOCKING = ("pin_locked", "pin_not_set")  # warnings of a token that takes no PIN at present
+_LAST_TRY = "pin_final_try"
+
+
+class SigningWindow(PinWindow):
+    def __init__(self, prompt: SigningPrompt, channel: Channel) -> None:
+        wording = Wording(prompt.language)
+        super().__init__(channel, wording)
+        self.add_heading(wording("signing.title"), prompt.origin, prompt.shown_origin)
+        self.body.addSpacing(style.GAP)
+        self.body.addWidget(widgets.section(wording("document.title")))
+        self.body.addWidget(DocumentPanel(prompt.document, wording), 1)
+        self.body.addSpacing(style.GAP)
+        self.body.addWidget(widgets.section(wording("certificates.title")))
+        self._certificates = CertificatePanel(prompt.certificates, prompt.chosen, wording)
+        self.body.addWidget(self._certificates)
+        if not prompt.certificates:
+            none = widgets.Banner()
+            self.body.addWidget(none)
+            none.say("warning", wording("certificates.none"))
+            self._certificates.hide()
+        self.add_faults(prompt.faults)
+        self._token_banner = widgets.Banner()
+        self.body.addWidget(self._token_banner)
+        self.body.addWidget(self.pin_panel)
+        self.add_agreement("button.sign")
+        self._certificates.changed.connect(self._certificate_changed)
+        self._certificates.entered.connect(self.pin_panel.field.setFocus)
+        self._certificate_changed()
+
+    def chosen(self) -> str | None:
+        certificate = self._certificates.chosen
+        return certificate.thumbprint if certificate is not None else None
+
+    def may(self, button: QPushButton) -> bool:
+        certificate = self._certificates.chosen
+        blocked = certificate is not None and any(warning in _BLOCKING for warning in certificate.warnings)
+        return not blocked and super().may(button)
+
+    def lock_choice(self, locked: bool) -> None:
+        self._certificates.setEnabled(not locked)
+
+    def first_focus(self) -> QWidget:
+        """The PIN field; where the window does not fit on the screen, its beginning, so that it is read first."""
+        if self.chosen() is None:
+            return self._certificates.list
+        return super().first_focus()
+
+    def _certificate_changed(self) -> None:
+        certificate = self._certificates.chosen
+        self._token_banner.say(*self._told_by_token(certificate))
+        self.pin_panel.setVisible(certificate is not None)
+        if certificate is not None:
+            self.pin_panel.name("pin.passphrase" if certificate.key_file else "pin.label")
+            self.pin_panel.take_at_reader(certificate.protected_path)
+            self.pin_panel.warn_of_last_try(_LAST_TRY in certificate.warnings)
+        self.choice_changed()
+
+    def _told_by_token(self, certificate: OfferedCertificate | None) -> tuple[str, str]:
+        if certificate is None:
+            current = self._certificates.current
+            return ("information", self.wording("certificates.unusable") if current is not None else "")
+        sentences = [self.wording(f"warning.{warning}") for warning in certificate.warnings]
+        blocked = any(warning in _BLOCKING for warning in certificate.warnings)
+        return ("error" if blocked else "warning"), "\n".join(sentences)
