@@ -22,7 +22,7 @@ def pin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--pin-fd` and `--ask`; the command gets `pin_fd` and `ask`."""
     choice = click.Choice(["window", "terminal"])
     command = click.option("--ask", type=choice, hidden=True, help="option.ask")(command)
-    return click.option("--pin-fd", type=click.IntRange(min=0), metavar="N", help="option.pin_fd")(command)
+    return click.option("--pin-fd", type=int, metavar="N", help="option.pin_fd")(command)
 
 
 def kind_of(context: Context, ask: str | None, pin_fd: int | None) -> Kind:

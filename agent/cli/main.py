@@ -115,7 +115,7 @@ def _failed(error: PeroError, as_json: bool, language: str) -> int:
         contexts.print_json({"error": contexts.error_value(error, language)})
         return Exit.FAILED
     facts = {name: plain(value) for name, value in error.facts.items()}
-    complain(text("error.line", language, text=text(f"error.{error.name}.text", language, **facts)))
+    complain(text("command.failed", language, text=text(f"error.{error.name}.text", language, **facts)))
     advice = text(f"error.{error.name}.advice", language, **facts)
     if advice:
         complain(advice)
