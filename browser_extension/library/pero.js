@@ -377,8 +377,16 @@ function buffered(value) {
   throw new TypeError("expected bytes");
 }
 
+/**
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ * @typedef {{ toBase64?: () => string }} Encodes the ECMAScript 2026 method, in Chromium since 140
+ * @typedef {{ fromBase64?: (text: string) => Bytes }} Decodes
+ */
+
 /** @param {Uint8Array} bytes */
 function toBase64(bytes) {
+  const encoded = /** @type {Encodes} */ (bytes).toBase64?.();
+  if (encoded !== undefined) return encoded;
   let binary = "";
   for (let start = 0; start < bytes.length; start += 0x8000) {
     binary += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
@@ -386,7 +394,11 @@ function toBase64(bytes) {
   return btoa(binary);
 }
 
-/** @param {string} text */
+/**
+ * @param {string} text
+ * @returns {Bytes}
+ */
 function fromBase64(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const decoded = /** @type {Decodes} */ (Uint8Array).fromBase64?.(text);
+  return decoded ?? Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -28,7 +28,7 @@ const pages = new Pages(
 chrome.runtime.onConnect.addListener((port) => pages.add(port));
 
 chrome.runtime.onMessage.addListener((question, sender, answer) => {
-  if (question !== "status" || sender.tab !== undefined) return false;
+  if (question !== "status" || !sender.url?.startsWith(chrome.runtime.getURL(""))) return false; // pages may not ask
   const id = `s${nextQuestion++}`;
   questions.set(id, answer);
   agent.send({ message: { jsonrpc: "2.0", id, method: "status", params: {} } });
