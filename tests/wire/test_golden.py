@@ -21,7 +21,12 @@ PATTERNS = {
     "<text>": lambda value: isinstance(value, str) and value != "",
     "<int>": lambda value: isinstance(value, int),
 }
-NEEDS_REAL_TOKENS = {"add_key_file", "forget_key_file", "list_modules", "add_module"}  # shown by the command line's tests
+NEEDS_REAL_TOKENS = {
+    "add_key_file",
+    "forget_key_file",
+    "list_modules",
+    "add_module",
+}  # shown by the command line's tests
 
 
 def matches(expected: Any, given: Any) -> bool:
