@@ -55,6 +55,21 @@ def oid(dotted: str) -> bytes:
     return tlv(OBJECT_IDENTIFIER, contents)
 
 
+def dotted(element: Element) -> str:
+    """The dotted form of an object identifier. Raises ValueError."""
+    octets = element.contents
+    if element.tag != OBJECT_IDENTIFIER or not octets or octets[-1] & 0x80:
+        raise ValueError("object identifier")
+    arcs, arc = [], 0
+    for octet in octets:
+        arc = arc << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(arc)
+            arc = 0
+    top = min(arcs[0] // 40, 2)
+    return ".".join(str(one) for one in (top, arcs[0] - 40 * top, *arcs[1:]))
+
+
 def _base128(value: int) -> bytes:
     octets = [value & 0x7F]
     while value := value >> 7:

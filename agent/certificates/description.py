@@ -74,7 +74,8 @@ def _describe(der: bytes) -> Description:
 
 def _read(der: bytes, certificate: x509.Certificate) -> Description:
     body = certificate["tbs_certificate"]
-    subject, issuer = names.attributes(body["subject"]), names.attributes(body["issuer"])
+    subject_der, issuer_der = body["subject"].dump(), body["issuer"].dump()
+    subject, issuer = names.read_name(subject_der), names.read_name(issuer_der)
     subject_text, issuer_text = names.rfc4514(subject), names.rfc4514(issuer)
     owner = names.first(subject, "CN") or names.first(subject, "O") or subject_text
     number = int(body["serial_number"].native)
@@ -98,8 +99,8 @@ def _read(der: bytes, certificate: x509.Certificate) -> Description:
         key_usage=None if usage is None else frozenset(usage.native),
         is_authority=constraints is not None and bool(constraints["ca"].native),
         public_key=body["subject_public_key_info"].dump(),
-        subject_der=body["subject"].dump(),
-        issuer_der=body["issuer"].dump(),
+        subject_der=subject_der,
+        issuer_der=issuer_der,
         serial_number=number,
         subject_key_identifier=certificate.key_identifier,
         authority_key_identifier=certificate.authority_key_identifier,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from asn1crypto import x509
+from agent.certificates import der
 
 # Short names: RFC 4514 section 3, then what is usual, then Russian attributes (order of the FSB 27.12.2011 No 795).
 SHORT_NAMES = {
@@ -30,7 +29,17 @@ SHORT_NAMES = {
     "1.2.643.100.5": "OGRNIP",
     "1.2.643.100.3": "SNILS",
 }
-_STRING_TAGS = frozenset({12, 18, 19, 20, 22, 26, 28, 30})  # universal tag numbers of the string types
+# String types by identifier octet, and how their octets are read (X.690 section 8.23); T.61 as everybody writes it.
+_ENCODINGS = {
+    0x0C: "utf-8",  # UTF8String
+    0x12: "ascii",  # NumericString
+    0x13: "ascii",  # PrintableString
+    0x14: "latin-1",  # TeletexString
+    0x16: "ascii",  # IA5String
+    0x1A: "ascii",  # VisibleString
+    0x1C: "utf-32-be",  # UniversalString
+    0x1E: "utf-16-be",  # BMPString
+}
 _SPECIAL = frozenset(',+"\\<>;')
 
 
@@ -43,20 +52,20 @@ class Attribute(NamedTuple):
 Name = tuple[tuple[Attribute, ...], ...]  # relative distinguished names, in the order of the certificate
 
 
-def attributes(name: x509.Name) -> Name:
-    return tuple(tuple(_attribute(pair) for pair in rdn) for rdn in name.chosen)
+def read_name(encoded: bytes) -> Name:
+    """The name out of its DER. Read here and not by asn1crypto, which knows a type for each attribute and refuses a
+    name where one has another. Raises ValueError."""
+    return tuple(tuple(_attribute(pair) for pair in rdn.children()) for rdn in der.read(encoded).children())
 
 
-def _attribute(pair: x509.NameTypeAndValue) -> Attribute:
-    dotted = pair["type"].dotted
+def _attribute(pair: der.Element) -> Attribute:
+    kind, value = pair.children()
+    dotted = der.dotted(kind)
     short = SHORT_NAMES.get(dotted, dotted)
-    parsed = pair["value"].parse()
-    if parsed.class_ == 0 and parsed.tag in _STRING_TAGS:
-        try:
-            return Attribute(short, str(parsed.native), True)
-        except ValueError:  # bytes that are not what the tag says; UnicodeDecodeError is a ValueError
-            pass
-    return Attribute(short, "#" + parsed.dump().hex(), False)
+    try:
+        return Attribute(short, value.contents.decode(_ENCODINGS[value.tag]), True)
+    except (KeyError, UnicodeDecodeError):  # no string, or octets that are not what the type says
+        return Attribute(short, "#" + value.whole.hex(), False)
 
 
 def rfc4514(name: Name) -> str:

@@ -136,19 +136,16 @@ def _signer(info: cms.SignerInfo) -> SignerInfo:
 
 
 def _attributes(attributes: cms.CMSAttributes) -> SignedAttributes:
-    raw = attributes.dump()
-    if raw[1] == 0x80:  # indefinite length: what was signed is the DER
-        raw = attributes.copy().dump(force=True)
     values: dict[str, list[bytes]] = {}
     for attribute in attributes:
         values.setdefault(str(attribute["type"].dotted), []).extend(value.dump() for value in attribute["values"])
     kind = der.read(_once(values, names.CONTENT_TYPE))
     digest = der.read(_once(values, names.MESSAGE_DIGEST))
-    if (kind.tag, digest.tag) != (der.OBJECT_IDENTIFIER, der.OCTET_STRING):
+    if digest.tag != der.OCTET_STRING:
         raise ValueError("attributes")
     return SignedAttributes(
-        signed=bytes((der.SET,)) + raw[1:],
-        content_type=_dotted(kind.whole),
+        signed=der.tlv(der.SET, attributes.contents),  # what was signed has a definite length, however it came
+        content_type=der.dotted(kind),
         message_digest=digest.contents,
         signing_time=_time(values),
         certificates=_named_certificates(values),
@@ -161,12 +158,6 @@ def _once(values: dict[str, list[bytes]], oid: str) -> bytes:
     if len(found) != 1:
         raise ValueError("attribute missing or repeated")
     return found[0]
-
-
-def _dotted(element: bytes) -> str:
-    from asn1crypto import core
-
-    return str(core.ObjectIdentifier.load(element, strict=True).dotted)
 
 
 def _time(values: dict[str, list[bytes]]) -> datetime.datetime | None:

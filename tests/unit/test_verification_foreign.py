@@ -1,0 +1,144 @@
+"""Signatures that openssl made, judged by us; openssl's own opinion stands beside ours."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+from pathlib import Path
+
+import pytest
+
+from agent.verification.procedure import verify
+from agent.verification.report import Report, Status
+from tests.harness.openssl import AUTHORITY, SIGNER, Infrastructure, cms_sign, openssl
+
+DOCUMENT = b"Signed by somebody else\r\n\x00\xff" * 99
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Infrastructure:
+    return Infrastructure(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    path = tmp_path / "document"
+    path.write_bytes(DOCUMENT)
+    return path
+
+
+def judged(pki: Infrastructure, signature: bytes, content: bytes | Path | None) -> Report:
+    return verify(signature, content, [pki.root.der], datetime.datetime.now(datetime.UTC))
+
+
+def openssl_accepts(pki: Infrastructure, signature: bytes, content: Path | None) -> bool:
+    given = ("-content", content) if content else ()
+    result = openssl(
+        "cms", "-verify", "-binary", "-inform", "DER", "-CAfile", pki.root.certificate, "-purpose", "any", *given,
+        data=signature, check=False,
+    )  # fmt: skip
+    return result.returncode == 0
+
+
+WAYS = {
+    "detached": (),
+    "attached": ("-nodetach",),
+    "without attributes": ("-noattr",),
+    "attached without attributes": ("-nodetach", "-noattr"),
+    "by key identifier": ("-keyid",),
+    "by key identifier, attached": ("-keyid", "-nodetach"),
+    "in a stream of indefinite length": ("-nodetach", "-stream"),
+    "CAdES": ("-cades",),
+    "CAdES, sha512": ("-cades", "-md", "sha512"),
+    "sha384": ("-md", "sha384"),
+    "another type of content": ("-nodetach", "-econtent_type", "1.2.643.99999.1"),
+}
+
+
+@pytest.mark.parametrize("key", ["rsa-2048", "p-256", "p-384"])
+@pytest.mark.parametrize("way", WAYS)
+def test_signatures_by_openssl_are_valid_and_of_no_other_document(
+    pki: Infrastructure, document: Path, way: str, key: str
+) -> None:
+    options = (*WAYS[way], "-certfile", pki.intermediate.certificate)
+    signature = cms_sign(pki.signer(key), document, *options)
+    attached = "-nodetach" in options
+    assert openssl_accepts(pki, signature, None if attached else document)
+    report = judged(pki, signature, None if attached else document)
+    assert (report.status, report.reasons) == (Status.VALID, ())
+    assert report.attached == attached
+    assert [signer.certificate and signer.certificate.thumbprint for signer in report.signers] == [
+        pki.signer(key).description.thumbprint
+    ]
+    other = judged(pki, signature, DOCUMENT + b"x")
+    assert other.status is Status.INVALID
+    assert set(other.reasons) <= {"document_changed", "signature_wrong"}
+
+
+@pytest.mark.parametrize("options", [(), ("-stream",), ("-nodetach",), ("-nodetach", "-stream")])
+def test_pem_and_base64_are_read_as_well_as_der(pki: Infrastructure, document: Path, options: tuple[str, ...]) -> None:
+    extra = (*options, "-certfile", pki.intermediate.certificate)
+    armoured = cms_sign(pki.signer("p-256"), document, *extra, form="PEM")
+    assert armoured.startswith(b"-----BEGIN CMS-----")
+    bare = b"".join(armoured.splitlines()[1:-1])
+    lines = base64.encodebytes(base64.b64decode(bare)).replace(b"\n", b"\r\n")
+    old = armoured.replace(b" CMS--", b" PKCS7--")
+    for form in (armoured, bare, lines, b"\xef\xbb\xbf" + lines, old, b"Signature follows\n\n" + armoured + b"\n--\n"):
+        assert judged(pki, form, document).status is Status.VALID
+
+
+def test_several_signers_are_each_judged_and_the_worst_decides(pki: Infrastructure, document: Path) -> None:
+    first, second = pki.signer("rsa-2048"), pki.signer("p-384")
+    stranger_root = pki.make("stranger-root", "p-256", None, AUTHORITY)
+    stranger = pki.make("stranger", "p-256", stranger_root, SIGNER)
+    both = ("-signer", second.certificate, "-inkey", second.key, "-certfile", pki.intermediate.certificate)
+    signature = cms_sign(first, document, *both)
+    report = judged(pki, signature, document)
+    assert report.status is Status.VALID
+    assert {signer.certificate.owner for signer in report.signers if signer.certificate} == {
+        "signer-rsa-2048",
+        "signer-p-384",
+    }
+    third = ("-resign", "-signer", stranger.certificate, "-inkey", stranger.key, "-inform", "DER", "-outform", "DER")
+    resigned = openssl(
+        "cms", *third, "-binary", "-nosmimecap", data=cms_sign(first, document, *both, "-nodetach")
+    ).stdout
+    report = judged(pki, resigned, None)
+    assert report.status is Status.INDETERMINATE
+    assert {signer.certificate.owner: signer.reasons for signer in report.signers if signer.certificate} == {
+        "signer-rsa-2048": (),
+        "signer-p-384": (),
+        "stranger": ("chain_not_built",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("-nocerts",), "certificate_missing"),
+        (("-md", "sha1"), "algorithm_unsupported"),
+        (("-keyopt", "rsa_padding_mode:pss"), "algorithm_unsupported"),
+    ],
+)
+def test_what_cannot_be_judged_is_indeterminate_with_its_reason(
+    pki: Infrastructure, document: Path, options: tuple[str, ...], reason: str
+) -> None:
+    signature = cms_sign(pki.signer("rsa-2048"), document, *options, "-certfile", pki.intermediate.certificate)
+    report = judged(pki, signature, document)
+    assert (report.status, report.reasons) == (Status.INDETERMINATE, (reason,))
+
+
+def test_certificates_without_a_signer_are_no_signature(pki: Infrastructure) -> None:
+    only = openssl("crl2pkcs7", "-nocrl", "-certfile", pki.root.certificate, "-outform", "DER").stdout
+    report = judged(pki, only, DOCUMENT)
+    assert (report.status, report.reasons) == (Status.INVALID, ("no_signer",))
+
+
+def test_other_kinds_of_cms_are_no_signature(pki: Infrastructure, document: Path) -> None:
+    data = openssl("cms", "-data_create", "-in", document, "-outform", "DER").stdout
+    encrypted = openssl(
+        "cms", "-encrypt", "-in", document, "-outform", "DER", pki.signer("rsa-2048").certificate
+    ).stdout
+    for given in (data, encrypted, pki.root.der, pki.root.certificate.read_bytes(), DOCUMENT, b"", b"0", b"MIIB"):
+        report = judged(pki, given, DOCUMENT)
+        assert (report.status, report.reasons, report.signers) == (Status.INVALID, ("damaged",), ())
