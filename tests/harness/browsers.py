@@ -87,6 +87,14 @@ class Page(abc.ABC):
             raise JavaScriptError(answer["error"])
         return answer.get("value")
 
+    def failure(self, body: str) -> dict[str, Any]:
+        """The fields of the error that the body throws."""
+        try:
+            value = self.evaluate(body)
+        except JavaScriptError as error:
+            return error.fields
+        raise AssertionError(f"no error, but {value!r}")
+
     @abc.abstractmethod
     def _evaluate(self, expression: str, seconds: float) -> str: ...
 
@@ -272,10 +280,12 @@ class Firefox(Browser):
         )
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
+        self._open = contextlib.ExitStack()
         try:
-            self._socket = websockets.sync.client.connect(
+            opening = websockets.sync.client.connect(
                 self._address() + "/session", max_size=LARGEST, open_timeout=DEADLINE, ping_interval=None
             )
+            self._socket = self._open.enter_context(opening)
             self.send("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
             self.send("webExtension.install", extensionData={"type": "path", "path": str(extension)})
         except BaseException:
@@ -334,8 +344,7 @@ class Firefox(Browser):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        if hasattr(self, "_socket"):
-            self._socket.close()
+        self._open.close()
         self._reading.join(DEADLINE)
 
 

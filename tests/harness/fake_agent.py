@@ -98,6 +98,7 @@ class FakeAgent:
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(DEADLINE)
             self._loop = self._thread = None
+            self._held.clear()
             self.locations.socket.unlink(missing_ok=True)
 
     def hold(self, method: str) -> None:
@@ -107,14 +108,24 @@ class FakeAgent:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._held.pop(method).set)
 
-    def wait_for(self, method: str = "", *, closed: bool = False) -> Envelope:
-        """The next envelope with this method (or with `closed`); it is taken out of `envelopes`."""
+    def heard(self) -> list[Envelope]:
+        """What came from pages and was not waited for, without the news that a page went away."""
+        return [envelope for envelope in self.envelopes if "message" in envelope]
+
+    def wait_for(self, method: str) -> Envelope:
+        """The next envelope with this method; it is taken out of `envelopes`."""
 
         def fits(envelope: Envelope) -> bool:
-            if closed:
-                return bool(envelope.get("closed"))
-            return isinstance(envelope.get("message"), dict) and envelope["message"].get("method") == method
+            message = envelope.get("message")
+            return isinstance(message, dict) and message.get("method") == method
 
+        return self._wait(fits, method)
+
+    def wait_until_closed(self, page: str) -> None:
+        """Wait for the news that this page went away."""
+        self._wait(lambda envelope: envelope == {"page": page, "closed": True}, f"the end of {page}")
+
+    def _wait(self, fits: Callable[[Envelope], bool], what: str) -> Envelope:
         deadline = time.monotonic() + DEADLINE
         with self._arrived:
             while True:
@@ -123,7 +134,7 @@ class FakeAgent:
                         self.envelopes.remove(envelope)
                         return envelope
                 left = deadline - time.monotonic()
-                assert left > 0, f"nothing like {method or 'closed'} came; there is {self.envelopes}"
+                assert left > 0, f"{what} did not come; there is {self.envelopes}"
                 self._arrived.wait(left)
 
     async def _serve(self, ready: threading.Event) -> None:
