@@ -87,7 +87,7 @@ class LocalClient:
                 if "hello" in value or "error" in value:
                     return value
                 envelope = self._unwrapper.envelope(frame)
-                if envelope is not None and envelope.message is not None:
+                if envelope is not None:
                     return msgspec.json.decode(envelope.message, type=dict[str, Any])
         except (FrameError, ConnectionError, msgspec.MsgspecError) as error:
             raise ConnectionLost() from error

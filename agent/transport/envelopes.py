@@ -25,7 +25,7 @@ class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A message of a page (`page`, `origin`, `top_frame`), of the extension itself (none of them), or a page's end."""
 
-    message: msgspec.Raw | None = None
+    message: msgspec.Raw = msgspec.Raw(b"")  # empty: none
     page: str | None = None
     origin: str | None = None
     top_frame: bool = True
@@ -93,7 +93,7 @@ class Unwrapper:
 def _checked(envelope: Envelope) -> Envelope:
     if envelope.page is not None and not 0 < len(envelope.page) <= MAX_PAGE:
         raise BadRequest(detail="page name")
-    if envelope.message is None and not (envelope.closed and envelope.page):
+    if not envelope.message and not (envelope.closed and envelope.page):
         raise BadRequest(detail="empty envelope")
     return envelope
 

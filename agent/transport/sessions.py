@@ -182,7 +182,6 @@ class _Browser:
 
     async def _answer(self, envelope: Envelope) -> None:
         message = envelope.message
-        assert message is not None  # noqa: S101 - the unwrapper checked it
         try:
             caller = self._caller(envelope)
         except PeroError as error:
