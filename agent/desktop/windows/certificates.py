@@ -206,6 +206,9 @@ class _Delegate(QStyledItemDelegate):
         area = option.rect.adjusted(self._PAD + 4, self._PAD, -self._PAD, -self._PAD)
         height = option.fontMetrics.height() + 2
         painter.save()
+        if index.row():
+            painter.setPen(style.mix(first, ground, 0.15))
+            painter.drawLine(option.rect.topLeft(), option.rect.topRight())
         for number, line in enumerate(lines):
             wrong = number >= len(lines) - problems
             font = option.font

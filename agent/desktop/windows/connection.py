@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout
+
 from agent.consent.prompter import ConnectionPrompt
 from agent.desktop import messages
 from agent.desktop.windows import style, widgets
@@ -9,7 +12,7 @@ from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.prompt_window import PromptWindow
 from agent.desktop.windows.wording import Wording
 
-_ABILITIES = ("certificates", "sign", "no_pin")
+_ABILITIES = ("certificates", "sign")
 
 
 class ConnectionWindow(PromptWindow):
@@ -22,8 +25,9 @@ class ConnectionWindow(PromptWindow):
         self.body.addSpacing(style.GAP)
         self.body.addWidget(widgets.section(wording("connection.abilities")))
         for ability in _ABILITIES:
-            self.body.addWidget(widgets.label(f"•  {wording(f'connection.ability.{ability}')}"))
+            self.body.addLayout(_point(wording(f"connection.ability.{ability}")))
         self.body.addSpacing(style.GAP)
+        self.body.addWidget(widgets.label(wording("connection.never")))
         advice = widgets.label(wording("connection.advice"))
         style.set_faint(advice)
         self.body.addWidget(advice)
@@ -32,3 +36,13 @@ class ConnectionWindow(PromptWindow):
         once.clicked.connect(lambda: self.answer(messages.Allowed(remember=False)))
         remember = self.add_button("button.allow_remember")
         remember.clicked.connect(lambda: self.answer(messages.Allowed(remember=True)))
+
+
+def _point(text: str) -> QHBoxLayout:
+    """One point of a list, its lines under each other."""
+    row = QHBoxLayout()
+    row.setContentsMargins(style.GAP, 0, 0, 0)
+    row.setSpacing(style.GAP)
+    row.addWidget(widgets.label("•", wrap=False), 0, Qt.AlignmentFlag.AlignTop)
+    row.addWidget(widgets.label(text), 1)
+    return row

@@ -14,6 +14,7 @@ from agent.texts.visible import visible
 MAX_SHOWN = 100_000  # characters of a preview; the toolkit lays them out in time
 _LINES = 6  # of the preview, seen without scrolling
 _GROUP = 8  # hexadecimal digits of a digest that stand together
+_LINE = 32  # hexadecimal digits of a digest on a line
 _DIGESTS = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 
 
@@ -37,11 +38,10 @@ def _facts(document: ShownDocument, wording: Wording) -> QGridLayout:
     grid.setHorizontalSpacing(style.GAP)
     grid.setVerticalSpacing(2)
     algorithm = _DIGESTS.get(document.digest_algorithm, visible(document.digest_algorithm))
-    groups = (document.digest[start : start + _GROUP] for start in range(0, len(document.digest), _GROUP))
     rows = [
         (wording("document.size"), wording.size(document.size) if document.size is not None else ""),
         (wording("document.kind"), visible(document.media_type)),
-        (algorithm, " ".join(groups)),
+        (algorithm, _grouped(document.digest)),
     ]
     for row, (name, value) in enumerate((name, value) for name, value in rows if value):
         title = widgets.label(name, wrap=False)
@@ -53,6 +53,12 @@ def _facts(document: ShownDocument, wording: Wording) -> QGridLayout:
         grid.addWidget(title, row, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(shown, row, 1)
     return grid
+
+
+def _grouped(digest: str) -> str:
+    """A digest in groups and lines, to be compared by eye."""
+    lines = (digest[start : start + _LINE] for start in range(0, len(digest), _LINE))
+    return "\n".join(" ".join(line[at : at + _GROUP] for at in range(0, len(line), _GROUP)) for line in lines)
 
 
 def _content(document: ShownDocument, wording: Wording) -> QWidget:

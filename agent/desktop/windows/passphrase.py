@@ -11,6 +11,8 @@ from agent.texts.visible import visible
 
 
 class PassphraseWindow(PinWindow):
+    progress = "progress.adding"
+
     def __init__(self, prompt: PassphrasePrompt, channel: Channel) -> None:
         wording = Wording(prompt.language)
         super().__init__(channel, wording)
@@ -21,7 +23,7 @@ class PassphraseWindow(PinWindow):
         style.set_font(name, bold=True)
         self.body.addWidget(name)
         self.body.addSpacing(style.GAP)
-        self.pin_panel.name("pin.passphrase")
+        self.pin_panel.name("passphrase")
         self.body.addWidget(self.pin_panel)
         self.body.addStretch(1)
         self.add_agreement("button.add")

@@ -76,7 +76,7 @@ class PinPanel(QWidget):
         self.last_try = QCheckBox(wording("pin.last_try_agreed"))
         self.last_try.hide()
         self._lay_out()
-        self.name("pin.label")
+        self.name("pin")
         self.field.textChanged.connect(self.changed)
         self.field.entered.connect(self.entered)
         self.last_try.toggled.connect(self.changed)
@@ -84,10 +84,11 @@ class PinPanel(QWidget):
         self._keyboard.changed.connect(self._show_keyboard)
         self._show_keyboard()
 
-    def name(self, key: str) -> None:
-        """What is typed here: "pin.label", "pin.passphrase"."""
-        self.label.setText(self._wording(key))
-        self.field.setAccessibleName(self._wording(f"{key}.accessible"))
+    def name(self, kind: str) -> None:
+        """What is typed here: "pin" or "passphrase"."""
+        self.kind = kind
+        self.label.setText(self._wording(f"{kind}.label"))
+        self.field.setAccessibleName(self._wording(f"{kind}.name"))
 
     def take_at_reader(self, at_reader: bool) -> None:
         """The PIN is typed on the reader (protected authentication path): no field."""

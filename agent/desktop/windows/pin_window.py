@@ -53,6 +53,8 @@ class PinWindow(PromptWindow):
 
     # For subclasses
 
+    progress = "progress.signing"  # what goes on once the PIN was accepted
+
     def chosen(self) -> str | None:
         """The thumbprint to confirm, None while there is nothing to confirm with."""
         raise NotImplementedError
@@ -127,25 +129,20 @@ class PinWindow(PromptWindow):
 
     def _asked(self, ask: pin.Ask) -> None:
         """The worker wants the PIN: the one that was typed, unless it says something that the person must see first."""
-        if ask.protected_path:
-            self.pin_panel.field.forget()
-            self.banner.say("information", self.wording("pin.on_reader"))
-            if self._conversation is not None:
-                self._conversation.give(bytearray())
-            return
+        self._ask = ask
         unwarned = ask.final_try and (self.pin_panel.last_try.isHidden() or not self.pin_panel.last_try.isChecked())
-        if not (ask.retry or ask.error or unwarned) and self.pin_panel.field.text():
+        given = ask.protected_path or bool(self.pin_panel.field.text())
+        if given and not (ask.retry or ask.error or unwarned):
             self._give()
             return
         if ask.retry or ask.error:
             self.pin_panel.field.forget()
-        self._ask = ask
         self._tell_of(ask)
         self._enter(Stage.ASKED)
         self.pin_panel.field.setFocus()
 
     def _tell_of(self, ask: pin.Ask) -> None:
-        self.pin_panel.take_at_reader(False)
+        self.pin_panel.take_at_reader(ask.protected_path)
         self.pin_panel.warn_of_last_try(ask.final_try)
         self.banner.say(*self._what_was_asked(ask))
 
@@ -155,7 +152,7 @@ class PinWindow(PromptWindow):
         if ask.error:
             sentences.append(self.wording.error(ask.error, ask.facts))
         elif ask.retry:
-            sentences.append(self.wording("pin.incorrect"))
+            sentences.append(self.wording(f"{self.pin_panel.kind}.incorrect"))
         if ask.final_try:
             sentences.append(self.wording("warning.pin_final_try"))
         elif ask.tries_left is not None:
@@ -165,16 +162,21 @@ class PinWindow(PromptWindow):
         return ("error" if ask.retry or ask.error else "warning"), " ".join(sentences)
 
     def _give(self) -> None:
+        """Send the PIN that was typed; an empty one where it is typed on the reader, which means: begin."""
         if self._conversation is None:
             return
+        at_reader = self._ask is not None and self._ask.protected_path
         secret = self.pin_panel.field.take()
+        if at_reader:
+            wipe(secret)
         self._conversation.give(secret)
-        wipe(secret)
         self._enter(Stage.WAITING)
+        if at_reader:
+            self.banner.say("information", self.wording("pin.on_reader"))
 
     def _accepted(self) -> None:
         self.pin_panel.warn_of_last_try(False)
-        self.banner.say("information", self.wording("progress.signing"))
+        self.banner.say("information", self.wording(self.progress))
 
     def _agent_failed(self, failed: messages.Failed) -> None:
         if self.stage == Stage.LEAVING:

@@ -77,6 +77,10 @@ class PromptWindow(QDialog):
             button.setEnabled(self.guard.open and self.may(button))
         self.refuse_button.setEnabled(self.guard.open and self.may_refuse())
 
+    def fits(self) -> bool:
+        """Whether the whole window is seen without scrolling."""
+        return self.height() >= self._wanted_height(self.width())
+
     def about_to_refuse(self) -> None:
         """The person said no; a window that holds a PIN forgets it here."""
 
@@ -117,11 +121,8 @@ class PromptWindow(QDialog):
     def appear(self) -> None:
         """Show the window, in front of everything, and have it painted."""
         screen = QGuiApplication.primaryScreen().availableGeometry()
-        hint = self._content.sizeHint()
-        width = min(max(style.WIDTH, hint.width()), screen.width() - style.MARGIN)
-        height = self._content.heightForWidth(width) if self._content.hasHeightForWidth() else hint.height()
-        wanted = max(height, hint.height()) + self._footer.sizeHint().height() + 2
-        self.resize(width, min(wanted, screen.height() - 3 * style.MARGIN))
+        width = min(style.WIDTH, screen.width() - style.MARGIN)
+        self.resize(width, min(self._wanted_height(width), screen.height() - 3 * style.MARGIN))
         self.setMinimumSize(min(360, screen.width() - style.MARGIN), min(240, screen.height() - 3 * style.MARGIN))
         self.refresh()
         self.show()
@@ -130,6 +131,11 @@ class PromptWindow(QDialog):
         self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
         self._kept_focus = self.first_focus()
         self._scroll.verticalScrollBar().setValue(0)
+
+    def _wanted_height(self, width: int) -> int:
+        """The height in which nothing has to scroll."""
+        content = self.body.heightForWidth(width) if self.body.hasHeightForWidth() else self.body.sizeHint().height()
+        return content + self._footer.sizeHint().height()
 
     def reject(self) -> None:
         """Escape, the button, or the close button of the frame."""

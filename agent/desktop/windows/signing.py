@@ -56,7 +56,7 @@ class SigningWindow(PinWindow):
 
     def first_focus(self) -> QWidget:
         """The PIN field; where the window does not fit on the screen, its beginning, so that it is read first."""
-        if self.chosen() is None:
+        if self.chosen() is None or not self.fits():
             return self._certificates.list
         return super().first_focus()
 
@@ -65,7 +65,7 @@ class SigningWindow(PinWindow):
         self._token_banner.say(*self._told_by_token(certificate))
         self.pin_panel.setVisible(certificate is not None)
         if certificate is not None:
-            self.pin_panel.name("pin.passphrase" if certificate.key_file else "pin.label")
+            self.pin_panel.name("passphrase" if certificate.key_file else "pin")
             self.pin_panel.take_at_reader(certificate.protected_path)
             self.pin_panel.warn_of_last_try(_LAST_TRY in certificate.warnings)
         self.choice_changed()
