@@ -65,13 +65,23 @@ def connect(path: str) -> socket.socket:
     if not hasattr(socket, "AF_UNIX"):
         raise OSError("no local sockets on this system")
     agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    agent.connect(path)
-    if sys.platform == "linux":
-        credentials = agent.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        _pid, user, _group = struct.unpack("3i", credentials)
-        if user != os.getuid():
-            raise Unsafe("served by another user")
+    try:
+        agent.connect(path)
+        _check_peer(agent)
+    except (OSError, Unsafe):
+        agent.close()
+        raise
     return agent
+
+
+def _check_peer(agent: socket.socket) -> None:
+    """Who listens must be this user (Linux; elsewhere the closed folder is what holds)."""
+    if sys.platform != "linux":
+        return
+    credentials = agent.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _pid, user, _group = struct.unpack("3i", credentials)
+    if user != os.getuid():
+        raise Unsafe("served by another user")
 
 
 def _check_folder(folder: str) -> None:
