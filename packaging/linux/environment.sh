@@ -42,7 +42,7 @@ levels=$(contained "$level")
 
 echo "Installing Python packages ($level)"
 pip() {
-    "$python" -m pip --disable-pip-version-check --quiet --no-input "$@"
+    "$python" -m pip --disable-pip-version-check --quiet --quiet --no-input "$@"
 }
 pip install --require-hashes --only-binary :all: --requirement "$locks/$level.txt"
 pip install --no-deps --no-build-isolation --editable .

@@ -1,9 +1,9 @@
 """`make demo`: the whole way of a signature, once, for real, and told in plain words.
 
-A demo authority and signer, a key file or a PKCS#11 token, the agent, a browser with the extension, the demo page, Pero's
-own windows, and openssl as the judge. On a display the person clicks; without one the same windows appear on a screen of
-their own (Xvfb), where this program types the keys. Everything lives in build/demo, with a home folder of its own: nothing
-of the person's is read or changed. Exit: 0 the signature was accepted, 1 anything else.
+A demo authority and signer, a key file or a PKCS#11 token, the agent, a browser with the extension, the demo page,
+Pero's own windows, and openssl as the judge. On a display the person clicks; without one the same windows appear on a
+screen of their own (Xvfb), where this program types the keys. Everything lives in build/demo, with a home folder of its
+own: nothing of the person's is read or changed. Exit: 0 the signature was accepted, 1 anything else.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ PERO = Path(sys.executable).with_name("pero")
 PATIENCE = 600.0  # seconds that a person has, for each thing they are asked to do
 MACHINE_PATIENCE = 120.0  # seconds, where this program answers the windows itself
 START = 30.0  # seconds for the agent to say that it runs
+WINDOW = " — Pero"  # how the titles of Pero's windows end; the page's own title is another
 TOKEN_LABEL = "DEMO token"
 
 _SIGNED = """
@@ -194,23 +195,29 @@ class Demo:
     def _sign_by_hands(self, page: browsers.Page, display: Display) -> dict[str, str]:
         """The person's part, played: the page's buttons, then Pero's real windows with their dead first second."""
         self._say("The page asks to be allowed. Pero's window: allow, and remember.")
-        self._press(page, "connect", busy=True)
+        self._press(page, "connect", display)
         display.click(self._word("button.allow_remember"), deadline=MACHINE_PATIENCE)
         self._until_ready(page)
         self._say("The page asks for a certificate. Pero's window: choose it.")
-        self._press(page, "choose", busy=True)
+        self._press(page, "choose", display)
         display.click(self._word("button.choose"), deadline=MACHINE_PATIENCE)
         self._until_ready(page)
         print(_indented(page.evaluate("return document.getElementById('certificate').textContent")))
         self._say("The page asks for a signature. Pero's window shows the document; the PIN is typed, then Enter.")
-        self._press(page, "sign", busy=True)
-        display.wait_for_window("Pero", deadline=MACHINE_PATIENCE)
+        self._press(page, "sign", display)
         display.sign(self.pin, button=self._word("button.sign"))
         answer: dict[str, str] = page.evaluate(_SIGNED % "true", seconds=MACHINE_PATIENCE)
         return answer
 
-    def _press(self, page: browsers.Page, button: str, *, busy: bool) -> None:
+    def _press(self, page: browsers.Page, button: str, display: Display) -> None:
+        """Press a button of the page and bring the window of Pero's that it leads to to the front."""
         page.evaluate(f"document.getElementById('{button}').click()")
+        try:
+            display.wait_for_window(WINDOW, deadline=MACHINE_PATIENCE)
+        except AssertionError:
+            display.screenshot(self.folder / "screen.png")
+            says = page.evaluate("return document.getElementById('status').textContent")
+            raise DemoFailed(f"No window of Pero's came up (see screen.png). The page says: {says}") from None
 
     def _until_ready(self, page: browsers.Page) -> None:
         """Wait until the page's call has ended. Raises DemoFailed with the page's own words."""
