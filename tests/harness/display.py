@@ -122,9 +122,7 @@ class Display:
     def sign(self, pin: str, *, button: str = "Sign", deadline: float = DEADLINE) -> None:
         """What a person does in Pero's signing window. `button`: "Подписать" where the window speaks Russian."""
         self.wait_for_window("Pero", deadline=deadline)
-        self.wait_until_ready(button, deadline=deadline, enabled=None)
-        field = self.wait_for_accessible(None, role="password text", state="focused", deadline=deadline)
-        assert "enabled" in field["states"]
+        self._until(self._pin_field_is_ready, "a PIN field that takes keys", deadline)
         self.type_keys(pin)
         self.wait_until_ready(button, deadline=deadline)
         self.press("Return")
@@ -224,6 +222,10 @@ class Display:
             start_new_session=True,
         )
         self._processes.append(process)
+
+    def _pin_field_is_ready(self) -> bool:
+        fields = self.accessible.find(role="password text")
+        return any("focused" in field["states"] and "read only" not in field["states"] for field in fields)
 
     def _has_window_manager(self) -> bool:
         command = ["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"]
