@@ -37,7 +37,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 from playwright.sync_api import Page as PlaywrightPage
 
 from agent.cli.context import context_from
-from native_host.manifests import CHROMIUM_EXTENSION
+from native_host.manifests import CHROMIUM_EXTENSION, FIREFOX_EXTENSION
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("chromium", "firefox")
@@ -49,6 +49,7 @@ _CHROMIUM_ARGUMENTS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.test 127.0.0.1",
 )  # fmt: skip
+_FIREFOX_UUID = "5f1d0c2e-7a43-4a0e-9d0b-3c6e1f2a4b58"  # of the extension; otherwise a new one for each profile
 _FIREFOX_PREFERENCES = {
     "network.dns.localDomains": "site.test,other.test",
     "app.update.enabled": False,
@@ -57,6 +58,7 @@ _FIREFOX_PREFERENCES = {
     "datareporting.policy.dataSubmissionEnabled": False,
     "toolkit.telemetry.reportingpolicy.firstRun": False,
     "remote.prefs.recommended": True,
+    "extensions.webextensions.uuids": json.dumps({FIREFOX_EXTENSION: _FIREFOX_UUID}),
 }
 _WRAPPED = """(async () => {
   try {
@@ -118,6 +120,10 @@ class Browser(abc.ABC):
     @abc.abstractmethod
     def open(self, url: str) -> Page:
         """A new tab, loaded."""
+
+    @abc.abstractmethod
+    def extension_url(self, path: str) -> str:
+        """The address of a file of the extension."""
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -215,12 +221,15 @@ class Chromium(Browser):
 
         return _ChromiumPage(self, self.run(navigate))
 
+    def extension_url(self, path: str) -> str:
+        return f"chrome-extension://{CHROMIUM_EXTENSION}/{path}"
+
     def stop_background(self) -> None:
         """End the extension's service worker as the browser does when it was idle for long."""
 
         def stop() -> None:
             page = self.context.new_page()
-            page.goto(f"chrome-extension://{CHROMIUM_EXTENSION}/manifest.json")
+            page.goto(self.extension_url("manifest.json"))
             session = self.context.new_cdp_session(page)
             session.send("ServiceWorker.enable")
             session.send("ServiceWorker.stopAllWorkers")
@@ -271,7 +280,7 @@ class Firefox(Browser):
         self.log: list[str] = []
         options = ["--headless"] if headless else []
         self._process = subprocess.Popen(
-            ["firefox-esr", *options, "--no-remote", "--remote-debugging-port", "0", "--profile", str(profile)],
+            ["firefox-esr", *options, "--no-remote", "--remote-allow-system-access", "--remote-debugging-port", "0", "--profile", str(profile)],
             env=dict(environment),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -331,6 +340,9 @@ class Firefox(Browser):
         context = self.send("browsingContext.create", type="tab")["context"]
         self.send("browsingContext.navigate", context=context, url=url, wait="complete")
         return _FirefoxPage(self, context)
+
+    def extension_url(self, path: str) -> str:
+        return f"moz-extension://{_FIREFOX_UUID}/{path}"
 
     def close(self) -> None:
         if self._process.poll() is None:
