@@ -22,7 +22,7 @@ import msgspec
 
 from agent.algorithms import algorithm_named
 from agent.config import secure_folder, write_private
-from agent.errors import FileUnreadable, FileUnwritable, PinLength, StateUnsafe, TokenAbsent
+from agent.errors import FileUnreadable, FileUnwritable, KeyFileDamaged, PinLength, StateUnsafe, TokenAbsent
 from agent.ipc.pin import MAX_PIN, Ask, Pin
 from agent.model import KEY_FILES, TokenState
 from agent.tokens import key_file, messages
@@ -98,6 +98,8 @@ class _Signing:
         except OSError as error:
             raise TokenAbsent(token=self._request.token.label, module=KEY_FILES) from error
         opened = key_file.open_file(content, pin.reveal(), self._request.token.label)
+        if opened.certificates[0] != self._request.certificate:
+            raise KeyFileDamaged(file=self._request.token.label)
         accepted()
         signature = key_file.sign(opened.key, self._algorithm, self._request.digest)
         return messages.Done(self._request.id, signature=signature)

@@ -76,9 +76,9 @@ class FoundCertificate(msgspec.Struct, frozen=True):
 
 
 class TokenListing(msgspec.Struct, frozen=True):
-    """A token and what it shows without a login; with `error` it could not be read."""
+    """A token and what it shows without a login; with `error` it could not be read, and perhaps not even named."""
 
-    token: TokenState
+    token: TokenState | None
     certificates: tuple[FoundCertificate, ...]
     error: str | None = None
     facts: Facts = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from agent.algorithms import SignatureAlgorithm, algorithm_named
@@ -45,22 +46,22 @@ class ModuleBackend:
         self._module.close()
 
     def listing(self) -> tuple[messages.TokenListing, ...]:
-        found = []
-        for slot in self._module.slots():
-            try:
-                info = self._module.token_info(slot)
-            except TokenAbsent:
-                continue
+        found = [self._slot(slot) for slot in self._module.slots()]
+        return tuple(listing for listing in found if listing)
+
+    def _slot(self, slot: int) -> messages.TokenListing | None:
+        """None where there is no token (any more), or one that was never initialised. A faulty one hides no other."""
+        state = None
+        try:
+            info = self._module.token_info(slot)
             if not info.flags & TOKEN_INITIALIZED:
-                continue
+                return None
             state = token_state(info, self._module.path, slot)
-            try:
-                found.append(messages.TokenListing(state, self._certificates(slot, info.label)))
-            except TokenAbsent:
-                continue
-            except PeroError as error:  # the other tokens are still listed
-                found.append(messages.TokenListing(state, (), error.name, error.facts))
-        return tuple(found)
+            return messages.TokenListing(state, self._certificates(slot, info.label))
+        except TokenAbsent:
+            return None
+        except PeroError as error:
+            return messages.TokenListing(state, (), error.name, error.facts)
 
     def _certificates(self, slot: int, token: str) -> tuple[messages.FoundCertificate, ...]:
         with self._module.session(slot, token) as session:
@@ -154,14 +155,11 @@ class _Signing:
 
     def _token(self) -> tuple[int, pkcs11.TokenInfo]:
         wanted = self._request.token
-        slots = self._module.slots()
-        for slot in sorted(slots, key=lambda number: number != wanted.slot):
-            try:
+        for slot in sorted(self._module.slots(), key=lambda number: number != wanted.slot):
+            with suppress(TokenAbsent, TokenFailed):  # some modules have no better word for a token that was pulled out
                 info = self._module.token_info(slot)
-            except TokenAbsent:
-                continue
-            if (info.label, info.serial, info.model) == (wanted.label, wanted.serial, wanted.model):
-                return slot, info
+                if (info.label, info.serial, info.model) == (wanted.label, wanted.serial, wanted.model):
+                    return slot, info
         raise TokenAbsent(token=wanted.label, module=self._module.path)
 
     def _incorrect(self, slot: int) -> PeroError:

@@ -53,6 +53,7 @@ class TokenPool:
         A token that two modules show is listed once, from the module that stands first.
         """
         paths = self._places()
+        await self._end_removed()
         answers = await asyncio.gather(*(self._tokens(path) for path in paths))
         certificates: list[CertificateEntry] = []
         tokens: list[TokenState] = []
@@ -62,8 +63,8 @@ class TokenPool:
             if isinstance(answer, PeroError):
                 faults.append(ModuleFault(path, answer.name, answer.facts))
                 continue
+            tokens += [token.token for token in answer if token.token]
             for token in answer:
-                tokens.append(token.token)
                 if token.error:
                     faults.append(ModuleFault(path, token.error, token.facts))
                 for entry in _entries(token):
@@ -125,6 +126,12 @@ class TokenPool:
         kept = self._folder.is_dir() and any(self._folder.iterdir())
         return [*([KEY_FILES] if kept else []), *dict.fromkeys(self._modules())]
 
+    async def _end_removed(self) -> None:
+        """A module that is not among ours any more needs no worker."""
+        ours = {KEY_FILES, *self._modules()}
+        removed = [self._workers.pop(path) for path in list(self._workers) if path not in ours]
+        await asyncio.gather(*(worker.close() for worker in removed))
+
     def _worker(self, path: str, token: str = "") -> WorkerProcess:
         """Raises TokenAbsent where the module is not among ours (any more)."""
         if path == KEY_FILES:
@@ -152,7 +159,7 @@ class TokenPool:
         if isinstance(answer, PeroError):
             return ModuleState(path, answer.name, answer.facts, ())
         broken = next((token for token in answer if token.error), None)
-        tokens = tuple(token.token for token in answer)
+        tokens = tuple(token.token for token in answer if token.token)
         if broken:
             return ModuleState(path, broken.error, broken.facts, tokens)
         try:
@@ -162,6 +169,8 @@ class TokenPool:
 
 
 def _entries(token: messages.TokenListing) -> list[CertificateEntry]:
+    if token.token is None:
+        return []
     every = [certificate.der for certificate in token.certificates]
     return [
         CertificateEntry(

@@ -59,7 +59,7 @@ class WorkerProcess:
         self._not_before = 0.0  # of the loop's clock
         self._last_death: PeroError | None = None
         self._number = 0
-        self._ends: set[asyncio.Task[None]] = set()
+        self._alive: set[_Running] = set()  # also those that are ending
         self.closed = False
 
     @property
@@ -159,6 +159,7 @@ class WorkerProcess:
             worker_control.close()
         running = _Running(process, control, writer)
         running.set_timer(self._deadline, lambda: self._kill_hung(running, self._deadline))
+        self._alive.add(running)
         running.reading = asyncio.create_task(self._read(running, reader))
         return running
 
@@ -252,6 +253,7 @@ class WorkerProcess:
             running.set_timer(_END_GRACE, lambda: self._kill_quietly(running))
         status = await running.process.wait()
         running.set_timer(None, lambda: None)
+        self._alive.discard(running)
         if not running.ending or running.asked:
             self._died(running, status)
         if not running.loaded.done():
@@ -293,14 +295,13 @@ class WorkerProcess:
         """End the worker; what is asked fails with Stopping."""
         self.closed = True
         async with self._starting:
-            running = self._running
-        if running is None or running.reading is None:
-            return
-        if running.asked:
-            self._kill_quietly(running)
-        else:
-            self._end(running)
-        await running.reading
+            alive = list(self._alive)
+        for running in alive:
+            if running.asked:
+                self._kill_quietly(running)
+            elif not running.ending:
+                self._end(running)
+        await asyncio.gather(*(running.reading for running in alive if running.reading))
 
 
 def _fail(future: asyncio.Future[messages.Done] | asyncio.Future[messages.Loaded], error: PeroError) -> None:

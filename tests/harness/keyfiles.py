@@ -132,7 +132,9 @@ def make_key_file(
     return KeyFile(path, passphrase, identity)
 
 
-def make_weak_key_file(directory: Path, key: str = "rsa2048", *, passphrase: str = "legacy", name: str = "old.p12"):
+def make_weak_key_file(
+    directory: Path, key: str = "rsa2048", *, passphrase: str = "legacy", name: str = "old.p12"
+) -> KeyFile:
     """A PKCS#12 file of the old kind: RC2-40 and 3DES with a SHA-1 derivation, as `openssl pkcs12 -legacy` writes."""
     identity = make_identity(key)
     key_pem, certificate_pem = directory / f"{name}.key", directory / f"{name}.pem"

@@ -1,0 +1,167 @@
+/* A PKCS#11 module that stands in front of another and misbehaves where it is told to.
+ *
+ * PERO_FAULT_MODULE  path of the real module
+ * PERO_FAULT_FILE    file that is read at each call; a missing one means no fault. One fault a line:
+ *                      C_Sign hang             never return
+ *                      C_Sign sleep 200        first wait so many milliseconds
+ *                      C_Sign crash            write to address 0
+ *                      C_Sign abort            abort(3)
+ *                      C_Sign exit 7           exit(3)
+ *                      C_Sign rv 0x30          return this code instead of asking the real module
+ *                      C_Sign after 0x30       ask the real module, then return this code all the same
+ *                      C_Sign print            print rubbish on standard output and standard error
+ *                      C_GetTokenInfo set 0x40000      set bits in the flags of CK_TOKEN_INFO
+ *                      C_GetTokenInfo clear 0x8        clear bits in them
+ *                      C_GetTokenInfo pin 6 8          shortest and longest PIN
+ * PERO_FAULT_LOG     file that gets a line with the name of each call when it begins
+ *
+ * Calls that no table row wraps go straight to the real module. The declarations are those of PKCS#11 v2.40, section 3
+ * and appendix, as far as they are needed: every argument of a wrapped call is an integer or a pointer of register size.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef unsigned long CK_RV;
+typedef uintptr_t word;
+typedef CK_RV (*call)(word, word, word, word, word, word);
+
+#define CKR_OK 0UL
+#define CKR_GENERAL_ERROR 5UL
+#define FUNCTIONS 68
+
+struct function_list {
+    unsigned char version[2];
+    call function[FUNCTIONS];
+};
+
+struct token_info {
+    unsigned char label[32], manufacturer[32], model[16], serial[16];
+    unsigned long flags, max_sessions, sessions, max_rw_sessions, rw_sessions, max_pin, min_pin;
+    /* more, which is left alone */
+};
+
+static struct function_list *real, ours;
+
+static void log_call(const char *name) {
+    const char *path = getenv("PERO_FAULT_LOG");
+    if (!path)
+        return;
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (file < 0)
+        return;
+    char line[64];
+    int size = snprintf(line, sizeof line, "%s\n", name);
+    if (write(file, line, (size_t)size) != size)
+        abort();
+    close(file);
+}
+
+static void hang(void) {
+    for (;;)
+        pause();
+}
+
+static void crash(void) {
+    signal(SIGSEGV, SIG_DFL);
+    *(volatile int *)0 = 1;
+}
+
+static void print_rubbish(void) {
+    static const char rubbish[] = "\xff\xff\xff\xff{\"type\":\"Done\"} rubbish\n";
+    for (int round = 0; round < 100; round++) {
+        if (write(1, rubbish, sizeof rubbish) < 0 || write(2, rubbish, sizeof rubbish) < 0)
+            abort();
+    }
+    printf("rubbish %s\n", rubbish);
+    fflush(stdout);
+}
+
+static void change_token_info(const char *fault, unsigned long first, unsigned long second, struct token_info *info) {
+    if (!strcmp(fault, "set"))
+        info->flags |= first;
+    else if (!strcmp(fault, "clear"))
+        info->flags &= ~first;
+    else if (!strcmp(fault, "pin"))
+        info->min_pin = first, info->max_pin = second;
+}
+
+/* What the file says about this call. `before`: the real module has not been asked yet. Nonzero: `*answer` holds. */
+static int misbehave(const char *name, int before, struct token_info *info, CK_RV *answer) {
+    const char *path = getenv("PERO_FAULT_FILE");
+    FILE *file = path ? fopen(path, "re") : NULL;
+    char line[128], call_name[48], fault[16], first_word[24], second_word[24];
+    int answered = 0;
+    if (!file)
+        return 0;
+    while (fgets(line, sizeof line, file)) {
+        strcpy(first_word, "0"), strcpy(second_word, "0");
+        if (sscanf(line, "%47s %15s %23s %23s", call_name, fault, first_word, second_word) < 2 || strcmp(call_name, name))
+            continue;
+        unsigned long first = strtoul(first_word, NULL, 0), second = strtoul(second_word, NULL, 0);
+        if (!before) {
+            if (info)
+                change_token_info(fault, first, second, info);
+            if (!strcmp(fault, "after"))
+                *answer = first, answered = 1;
+        } else if (!strcmp(fault, "hang"))
+            hang();
+        else if (!strcmp(fault, "sleep"))
+            usleep((useconds_t)first * 1000);
+        else if (!strcmp(fault, "crash"))
+            crash();
+        else if (!strcmp(fault, "abort"))
+            abort();
+        else if (!strcmp(fault, "exit"))
+            exit((int)first);
+        else if (!strcmp(fault, "print"))
+            print_rubbish();
+        else if (!strcmp(fault, "rv"))
+            *answer = first, answered = 1;
+    }
+    fclose(file);
+    return answered;
+}
+
+/* Name and place in CK_FUNCTION_LIST. */
+#define WRAPPED(ROW) \
+    ROW(C_Initialize, 0) ROW(C_Finalize, 1) ROW(C_GetInfo, 2) ROW(C_GetSlotList, 4) ROW(C_GetSlotInfo, 5) \
+    ROW(C_GetTokenInfo, 6) ROW(C_GetMechanismList, 7) ROW(C_OpenSession, 12) ROW(C_CloseSession, 13) \
+    ROW(C_GetSessionInfo, 15) ROW(C_Login, 18) ROW(C_Logout, 19) ROW(C_GetAttributeValue, 24) \
+    ROW(C_FindObjectsInit, 26) ROW(C_FindObjects, 27) ROW(C_FindObjectsFinal, 28) ROW(C_SignInit, 42) ROW(C_Sign, 43)
+
+#define WRAPPER(NAME, PLACE) \
+    static CK_RV wrapped_##NAME(word a, word b, word c, word d, word e, word f) { \
+        CK_RV answer; \
+        log_call(#NAME); \
+        if (misbehave(#NAME, 1, NULL, &answer)) \
+            return answer; \
+        CK_RV result = real->function[PLACE](a, b, c, d, e, f); \
+        struct token_info *info = PLACE == 6 && result == CKR_OK ? (struct token_info *)b : NULL; \
+        return misbehave(#NAME, 0, info, &answer) ? answer : result; \
+    }
+WRAPPED(WRAPPER)
+
+#define REPLACE(NAME, PLACE) ours.function[PLACE] = wrapped_##NAME;
+
+CK_RV C_GetFunctionList(struct function_list **list) {
+    if (!real) {
+        const char *path = getenv("PERO_FAULT_MODULE");
+        void *module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+        CK_RV (*get)(struct function_list **) = NULL;
+        if (module)
+            *(void **)&get = dlsym(module, "C_GetFunctionList");
+        if (!get || get(&real) != CKR_OK)
+            return CKR_GENERAL_ERROR;
+        ours = *real;
+        WRAPPED(REPLACE)
+    }
+    *list = &ours;
+    return CKR_OK;
+}
