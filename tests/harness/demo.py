@@ -195,6 +195,7 @@ class Demo:
     def _sign_by_hands(self, page: browsers.Page, display: Display) -> dict[str, str]:
         """The person's part, played: the page's buttons, then Pero's real windows with their dead first second."""
         self._say("The page asks to be allowed. Pero's window: allow, and remember.")
+        self._until_ready(page)
         self._press(page, "connect", display)
         display.click(self._word("button.allow_remember"), deadline=MACHINE_PATIENCE)
         self._until_ready(page)
@@ -210,7 +211,9 @@ class Demo:
         return answer
 
     def _press(self, page: browsers.Page, button: str, display: Display) -> None:
-        """Press a button of the page and bring the window of Pero's that it leads to to the front."""
+        """Press a button of the page, once it can be pressed, and bring the window of Pero's that it leads to to the front."""
+        enabled = f"return !document.getElementById('{button}').disabled"
+        _wait(lambda: page.evaluate(enabled), MACHINE_PATIENCE, "the page's buttons")
         page.evaluate(f"document.getElementById('{button}').click()")
         try:
             display.wait_for_window(WINDOW, deadline=MACHINE_PATIENCE)
