@@ -24,8 +24,8 @@ import contextlib
 import hashlib
 import json
 import logging
-import logging.handlers
 import os
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -46,6 +46,7 @@ _FORM = "pero-journal-1"
 _SECRET_NAMES = frozenset({"pin", "puk", "so_pin", "passphrase", "password", "secret"})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _SYSTEM_LOG = Path("/dev/log")
+_USER_INFO = 14  # priority: facility 1, severity 6
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -208,18 +209,16 @@ def entry_hash(number: int, time: str, kind: str, facts: str, previous: str) -> 
 
 
 def system_log(path: Path = _SYSTEM_LOG) -> Announce | None:
-    """A way to send heads to the system log; None where this machine has none. It never fails and never blocks."""
-    try:
-        handler = logging.handlers.SysLogHandler(address=str(path), facility="user")
-        handler.socket.setblocking(False)  # type: ignore[attr-defined]  # typeshed does not list it
-    except OSError:  # since Python 3.11 the handler itself keeps silent, and its socket is closed
+    """A way to send heads to the system log; None where this machine has none. It never fails and never blocks:
+    a head that the log does not take at once is lost (RFC 3164 section 4.1, facility user, severity info)."""
+    if not path.is_socket():
         return None
-    handler.handleError = lambda record: None  # type: ignore[method-assign]  # a full system log stops no signature
-    handler.ident = "pero: "
 
     def announce(number: int, head: str) -> None:
-        text = f"journal entry {number} head {head}"
-        handler.handle(logging.LogRecord("pero", logging.INFO, __file__, 0, text, None, None))
+        line = f"<{_USER_INFO}>pero: journal entry {number} head {head}".encode("ascii")
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+            log.setblocking(False)
+            log.sendto(line, str(path))
 
     return announce
 

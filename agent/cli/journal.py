@@ -31,7 +31,7 @@ def list_entries(context: Context, limit: int, as_json: bool) -> None:
         print_json(result)
         return
     for entry in result["entries"]:
-        facts = (f"{name}={plain(value)}" for name, value in entry["facts"].items())
+        facts = (f"{name}={plain(value)}" for name, value in entry["facts"].items() if value not in ("", None))
         say("  ".join([f"{entry['number']:>6}", plain(entry["time"]), _kind(context, entry), *facts]))
 
 

@@ -47,14 +47,15 @@ def command(
 ) -> None:
     target = output or Path(file + (ATTACHED if attached else DETACHED))
     if not force and os.path.lexists(target):
-        raise FileUnwritable(path=str(target), reason=context.text("sign.exists"))
+        complain(context.text("sign.exists"))
+        raise FileUnwritable(path=str(target), reason=os.strerror(errno.EEXIST))
     parameters: dict[str, Any] = {"path": os.path.abspath(file), "attached": attached}  # noqa: PTH100 - links stay
     if certificate:
         parameters["certificate"] = thumbprint(context, certificate)
     kind = kind_of(context, ask, pin_fd)
     with asking(context, kind, pin_fd, "asking.pin") as choice:
         result = context.run(_signed(context, choice, kind, parameters))
-    _write(target, base64.b64decode(result.pop("signature")), force, context)
+    _write(target, base64.b64decode(result.pop("signature")), force)
     if as_json:
         print_json({"file": str(target), **result})
     else:
@@ -101,7 +102,7 @@ def _pick(context: Context, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return rows[int(answer) - 1]
 
 
-def _write(target: Path, signature: bytes, force: bool, context: Context) -> None:
+def _write(target: Path, signature: bytes, force: bool) -> None:
     """Write beside the target, then rename. Without `force` a file that came there meanwhile stays.
 
     Raises FileUnwritable.
@@ -115,8 +116,6 @@ def _write(target: Path, signature: bytes, force: bool, context: Context) -> Non
             file.flush()
             os.fsync(file.fileno())
         _place(temporary, target, force)
-    except FileExistsError as error:
-        raise FileUnwritable(path=str(target), reason=context.text("sign.exists")) from error
     except OSError as error:
         raise FileUnwritable(path=str(target), reason=error.strerror or str(error)) from error
     finally:
