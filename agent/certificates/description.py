@@ -10,14 +10,26 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.algorithms import EC_BITS, RSA_BITS
-from agent.certificates import names
+from agent.certificates import der, names
 from agent.errors import CertificateDamaged
 
 if TYPE_CHECKING:
-    from asn1crypto import keys, x509
+    from asn1crypto import x509
 
 MAX_CERTIFICATE = 1 << 20  # bytes
-CURVES = {"secp256r1": ("P-256", 256), "secp384r1": ("P-384", 384), "secp521r1": ("P-521", 521)}
+CURVES = {
+    "1.2.840.10045.3.1.7": ("P-256", 256),
+    "1.3.132.0.34": ("P-384", 384),
+    "1.3.132.0.35": ("P-521", 521),
+}
+OTHER_KEYS = {  # that nothing is signed with yet, by name for people
+    "1.2.643.7.1.1.1.1": "GOST R 34.10-2012 256",
+    "1.2.643.7.1.1.1.2": "GOST R 34.10-2012 512",
+    "1.2.643.2.2.19": "GOST R 34.10-2001",
+    "1.3.101.112": "Ed25519",
+    "1.3.101.113": "Ed448",
+}
+_RSA, _EC = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1"
 SIGNING_USAGES = frozenset({"digital_signature", "non_repudiation"})  # one of them must be there (RFC 5280 4.2.1.3)
 
 # Label key of the catalogue, short names of the subject's attributes that it stands for.
@@ -54,25 +66,25 @@ class Description(msgspec.Struct, frozen=True):
     authority_key_identifier: bytes | None
 
 
-def describe(der: bytes) -> Description:
+def describe(encoded: bytes) -> Description:
     """Read one certificate from DER; nothing is checked but that it can be read. Raises CertificateDamaged."""
-    if len(der) > MAX_CERTIFICATE:
+    if len(encoded) > MAX_CERTIFICATE:
         raise CertificateDamaged(detail="too large")
-    return _describe(bytes(der))
+    return _describe(bytes(encoded))
 
 
 @functools.lru_cache(maxsize=128)
-def _describe(der: bytes) -> Description:
+def _describe(encoded: bytes) -> Description:
     from asn1crypto import x509
 
     try:
-        return _read(der, x509.Certificate.load(der, strict=True))
+        return _read(encoded, x509.Certificate.load(encoded, strict=True))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         # asn1crypto parses as it is asked, and what damaged bytes raise depends on where they are.
         raise CertificateDamaged(detail=type(error).__name__) from error
 
 
-def _read(der: bytes, certificate: x509.Certificate) -> Description:
+def _read(encoded: bytes, certificate: x509.Certificate) -> Description:
     body = certificate["tbs_certificate"]
     subject_der, issuer_der = body["subject"].dump(), body["issuer"].dump()
     subject, issuer = names.read_name(subject_der), names.read_name(issuer_der)
@@ -80,12 +92,13 @@ def _read(der: bytes, certificate: x509.Certificate) -> Description:
     owner = names.first(subject, "CN") or names.first(subject, "O") or subject_text
     number = int(body["serial_number"].native)
     serial = _hex(number)
-    key, key_type, bits = _key(body["subject_public_key_info"])
+    public_key = body["subject_public_key_info"].dump()
+    key, key_type, bits = _key(public_key)
     usage = certificate.key_usage_value
     constraints = certificate.basic_constraints_value
     return Description(
-        der=der,
-        thumbprint=hashlib.sha256(der).hexdigest(),
+        der=encoded,
+        thumbprint=hashlib.sha256(encoded).hexdigest(),
         subject=subject_text,
         issuer=issuer_text,
         owner=owner,
@@ -98,7 +111,7 @@ def _read(der: bytes, certificate: x509.Certificate) -> Description:
         bits=bits,
         key_usage=None if usage is None else frozenset(usage.native),
         is_authority=constraints is not None and bool(constraints["ca"].native),
-        public_key=body["subject_public_key_info"].dump(),
+        public_key=public_key,
         subject_der=subject_der,
         issuer_der=issuer_der,
         serial_number=number,
@@ -114,18 +127,22 @@ def _details(owner: str, subject: names.Name, issuer: str, serial: str) -> tuple
     return (*rows, ("certificate.issuer", issuer), ("certificate.serial", serial))
 
 
-def _key(info: keys.PublicKeyInfo) -> tuple[str, str, int]:
-    """Words for people, key type and bits of a public key; a kind that we do not know is named by its OID."""
-    dotted = str(info["algorithm"]["algorithm"].dotted)
-    if dotted == "1.2.840.113549.1.1.1":
-        bits = int(info["public_key"].parsed["modulus"].native).bit_length()
+def _key(info: bytes) -> tuple[str, str, int]:
+    """Words for people, key type and bits of a SubjectPublicKeyInfo. Read here and not by asn1crypto, which refuses a
+    key of an algorithm that it does not know, GOST R 34.10 among them."""
+    algorithm, value = der.read(info).children()
+    kind, *parameters = algorithm.children()
+    dotted = der.dotted(kind)
+    if dotted == _RSA:
+        modulus, _ = der.read(value.contents[1:]).children()
+        bits = int.from_bytes(modulus.contents, "big").bit_length()
         return f"RSA {bits}", "rsa", bits
-    if dotted == "1.2.840.10045.2.1":
-        parameters = info["algorithm"]["parameters"]
-        curve = str(parameters.native) if parameters.name == "named" else "?"
+    if dotted == _EC:
+        named = bool(parameters) and parameters[0].tag == der.OBJECT_IDENTIFIER
+        curve = der.dotted(parameters[0]) if named else "EC"
         name, bits = CURVES.get(curve, (curve, 0))
         return name, "ec", bits
-    return dotted, dotted, 0
+    return OTHER_KEYS.get(dotted, dotted), dotted, 0
 
 
 def _hex(number: int) -> str:

@@ -31,6 +31,7 @@ def path_problem(
     weak), chain_invalid (a signature, a constraint). Not to be called where an event loop runs: use a thread there.
     """
     from asn1crypto import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from pyhanko_certvalidator import CertificateValidator, errors
 
     readable = [der for der in others if _is_readable(der)]
@@ -46,9 +47,18 @@ def path_problem(
         return "certificate_expired" if error.is_ee_cert else "issuer_expired"
     except errors.NotYetValidError as error:
         return "not_yet_valid" if error.is_ee_cert else "issuer_not_yet_valid"
-    except errors.DisallowedAlgorithmError:
+    except (errors.DisallowedAlgorithmError, UnsupportedAlgorithm):
         return "algorithm_unsupported"
-    except (errors.ValidationError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+    except (
+        errors.ValidationError,
+        InvalidSignature,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+    ):
         # The second part: asn1crypto on fields that are first read here.
         return "chain_invalid"
     return _period(describe(anchor), now)

@@ -81,7 +81,8 @@ class Infrastructure:
         if name in self._made:
             return self._made[name]
         certificate, private, settings = (self.folder / f"{name}.{end}" for end in ("pem", "key", "cnf"))
-        settings.write_text(extensions + IDENTIFIERS)
+        identifiers = "" if "KeyIdentifier" in extensions else IDENTIFIERS
+        settings.write_text(extensions + identifiers)
         openssl("genpkey", "-algorithm", *key_arguments(key), "-out", private)
         common = ("-subj", subject or f"/C=RU/CN={name}", "-utf8", "-key", private)
         request = openssl("req", "-new", *common).stdout

@@ -35,8 +35,11 @@ def test_a_namesake_is_no_issuer_with_or_without_key_identifiers(pki: Infrastruc
     namesake = pki.make("namesake", "rsa-2048", None, AUTHORITY, subject="/C=RU/CN=intermediate")
     assert chain_for(leaf, [namesake.der]) == ()
     assert chain_for(leaf, [namesake.der, pki.intermediate.der]) == (pki.intermediate.der,)
-    bare = pki.make("bare", "p-256", pki.intermediate, SIGNER + "authorityKeyIdentifier=none\n").der
-    assert chain_for(bare, [namesake.der, pki.intermediate.der]) == (pki.intermediate.der,)
+    bare = pki.make(
+        "bare", "p-256", pki.intermediate, SIGNER + "subjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n"
+    )
+    assert bare.description.authority_key_identifier is None
+    assert chain_for(bare.der, [namesake.der, pki.intermediate.der]) == (pki.intermediate.der,)
 
 
 def test_a_signer_is_no_issuer(pki: Infrastructure) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import random
 import re
@@ -24,6 +25,13 @@ RUSSIAN = (
     "/title=Директор/1.2.643.3.131.1.1=000000000000/1.2.643.100.1=0000000000000"
     "/1.2.643.100.3=00000000000/emailAddress=demo@example.org/CN=Пробный <Образец>; #1"
 )  # fmt: skip
+# RFC 9215 appendix D.1: GOST R 34.10-2012 with a key of 256 bits
+GOST = base64.b64decode("""
+MIIBLTCB26ADAgECAgEKMAoGCCqFAwcBAQMCMBIxEDAOBgNVBAMTB0V4YW1wbGUwIBcNMDEwMTAxMDAwMDAwWhgPMjA1MDEyMzEwMDAwMDBaMBIx
+EDAOBgNVBAMTB0V4YW1wbGUwZjAfBggqhQMHAQEBATATBgcqhQMCAiMABggqhQMHAQECAgNDAARAC9hv5djbiWaPeJtOHbqFhcVQi0XsW1nYkG3b
+cOJJK3/ad/+HGhD73ydm0pPF0WSvuzx7lzpByIXRHXDWibTxJqMTMBEwDwYDVR0TAQH/BAUwAwEB/zAKBggqhQMHAQEDAgNBAE1T8BL+CBd2UH1N
+m7gfAO/bTu/Uq4O6xLrPc1Fzz6gcQaoo0vGrFIKAzZ7Vb+2kGXQFNVSkJ2e4OtBD/TncBJM=
+""")
 LATER = NOW + datetime.timedelta(hours=1)
 
 
@@ -110,9 +118,9 @@ def test_keys_are_named_and_unfit_ones_are_a_problem(
     ("algorithm", "words", "kind"),
     [
         (("EC", "-pkeyopt", "ec_paramgen_curve:P-521"), "P-521", "ec"),
-        (("EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"), "secp256k1", "ec"),
-        (("EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:explicit"), "?", "ec"),
-        (("ED25519",), "1.3.101.112", "1.3.101.112"),
+        (("EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"), "1.3.132.0.10", "ec"),
+        (("EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:explicit"), "EC", "ec"),
+        (("ED25519",), "Ed25519", "1.3.101.112"),
     ],
 )
 def test_foreign_keys_are_described_and_not_supported(
@@ -123,6 +131,12 @@ def test_foreign_keys_are_described_and_not_supported(
     certificate = describe(der)
     assert (certificate.key, certificate.key_type) == (words, kind)
     assert "key_unsupported" in problems(certificate, LATER)
+
+
+def test_certificates_with_gost_keys_are_described_and_not_supported_yet() -> None:
+    certificate = describe(GOST)
+    assert (certificate.subject, certificate.key) == ("CN=Example", "GOST R 34.10-2012 256")
+    assert problems(certificate, certificate.not_after) == ("key_unsupported",)
 
 
 def test_problems_of_time_and_usage_are_named(pki: Infrastructure) -> None:

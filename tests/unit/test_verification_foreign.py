@@ -12,6 +12,27 @@ from agent.verification.procedure import verify
 from agent.verification.report import Report, Status
 from tests.harness.openssl import AUTHORITY, SIGNER, Infrastructure, cms_sign, openssl
 
+# R 1323565.1.025-2019 appendix A, as gost-engine has it in tcl_tests/tc26_cms: GOST R 34.10-2012 256, and its root
+GOST = base64.b64decode("""
+MIIDAQYJKoZIhvcNAQcCoIIC8jCCAu4CAQExDDAKBggqhQMHAQECAjA7BgkqhkiG9w0BBwGgLgQsyu7t8vDu6/zt++kg7/Do7OXwIOTr/yDx8vDz
+6vLz8PsgU2lnbmVkRGF0YS6gggH3MIIB8zCCAaCgAwIBAgIEAYy6gjAKBggqhQMHAQEDAjA4MQ0wCwYDVQQKEwRUSzI2MScwJQYDVQQDEx5DQSBU
+SzI2OiBHT1NUIDM0LjEwLTEyIDI1Ni1iaXQwHhcNMDEwMTAxMDAwMDAwWhcNNDkxMjMxMDAwMDAwWjA7MQ0wCwYDVQQKEwRUSzI2MSowKAYDVQQD
+EyFPUklHSU5BVE9SOiBHT1NUIDM0LjEwLTEyIDI1Ni1iaXQwaDAhBggqhQMHAQEBATAVBgkqhQMHAQIBAQEGCCqFAwcBAQICA0MABECWKQ0TYllq
+g4GmY3tBJiyzpXUN+aOV9WbmTUinqrmEHP7KCNzoAzFg+04SSQpNNSHpQnm+jLAZhuJaJfqZ6VbTo4GFMIGCMGEGA1UdAQRaMFiAFIDZDPeZ+GZN
+k1OJjsCecS2npzESoTowODENMAsGA1UEChMEVEsyNjEnMCUGA1UEAxMeQ0EgVEsyNjogR09TVCAzNC4xMC0xMiAyNTYtYml0ggQBjLqBMB0GA1Ud
+DgQWBBTRnChHSWbQYwnJC62n2zu5Njd03zAKBggqhQMHAQEDAgNBAB41oijaXSEn58l78y2rhxY35/lKEq4XWZ70FtsNlVxWATyzgO5Wliwnt1O4
+GoZsxx8r6T/i7VG65UNmQlwdOKQxgaIwgZ8CAQEwQDA4MQ0wCwYDVQQKEwRUSzI2MScwJQYDVQQDEx5DQSBUSzI2OiBHT1NUIDM0LjEwLTEyIDI1
+Ni1iaXQCBAGMuoIwCgYIKoUDBwEBAgIwCgYIKoUDBwEBAQEEQC6jZPA59szL9FiA0wC71EBE42ap6gKxklT800cu2FvbLu972GJYNSI7+UeanVU3
+7OVWyenEXi2E5HkU94kBe8Q=
+""")
+GOST_ROOT = base64.b64decode("""
+MIIB8DCCAZ2gAwIBAgIEAYy6gTAKBggqhQMHAQEDAjA4MQ0wCwYDVQQKEwRUSzI2MScwJQYDVQQDEx5DQSBUSzI2OiBHT1NUIDM0LjEwLTEyIDI1
+Ni1iaXQwHhcNMDEwMTAxMDAwMDAwWhcNNDkxMjMxMDAwMDAwWjA4MQ0wCwYDVQQKEwRUSzI2MScwJQYDVQQDEx5DQSBUSzI2OiBHT1NUIDM0LjEw
+LTEyIDI1Ni1iaXQwaDAhBggqhQMHAQEBATAVBgkqhQMHAQIBAQEGCCqFAwcBAQICA0MABEAaSoKcjw54UACci6svELNF0IYMRIW8urUsqamIpoG4
+6XCqrVOuI6Q13N4dwcRsbZdqByf+GC2f5ZfO3baN5bTKo4GFMIGCMGEGA1UdAQRaMFiAFIDZDPeZ+GZNk1OJjsCecS2npzESoTowODENMAsGA1UE
+ChMEVEsyNjEnMCUGA1UEAxMeQ0EgVEsyNjogR09TVCAzNC4xMC0xMiAyNTYtYml0ggQBjLqBMB0GA1UdDgQWBBSA2Qz3mfhmTZNTiY7AnnEtp6cx
+EjAKBggqhQMHAQEDAgNBAAgv248F4OeNCkhlzJWec0evHYnMBlSzk1lDm0F875B7CqMrKh2MtJHXenbjGc2uRn2IwgmSf/LZDrYsKKqZSxk=
+""")
 DOCUMENT = b"Signed by somebody else\r\n\x00\xff" * 99
 
 
@@ -142,3 +163,13 @@ def test_other_kinds_of_cms_are_no_signature(pki: Infrastructure, document: Path
     for given in (data, encrypted, pki.root.der, pki.root.certificate.read_bytes(), DOCUMENT, b"", b"0", b"MIIB"):
         report = judged(pki, given, DOCUMENT)
         assert (report.status, report.reasons, report.signers) == (Status.INVALID, ("damaged",), ())
+
+
+def test_a_gost_signature_is_read_and_cannot_be_judged_yet(pki: Infrastructure) -> None:
+    for anchors in ([pki.root.der], [GOST_ROOT]):
+        report = verify(GOST, None, anchors, datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+        assert report.status is Status.INDETERMINATE
+        assert report.reasons[0] == "algorithm_unsupported"
+        (signer,) = report.signers
+        assert signer.certificate is not None
+        assert signer.certificate.subject == "CN=ORIGINATOR: GOST 34.10-12 256-bit,O=TK26"
