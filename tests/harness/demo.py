@@ -211,7 +211,7 @@ class Demo:
         return answer
 
     def _press(self, page: browsers.Page, button: str, display: Display) -> None:
-        """Press a button of the page, once it can be pressed, and bring the window of Pero's that it leads to to the front."""
+        """Press a button of the page, once it can be pressed, and bring the window that then appears to the front."""
         enabled = f"return !document.getElementById('{button}').disabled"
         _wait(lambda: page.evaluate(enabled), MACHINE_PATIENCE, "the page's buttons")
         page.evaluate(f"document.getElementById('{button}').click()")
@@ -241,11 +241,9 @@ class Demo:
         files = {name: _shown(self.out / name) for name in ("signature.p7s", "document.txt")}
         anchor = _shown(self.authority / "ca.pem")
         command = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", files["signature.p7s"]]
-        command += ["-content", files["document.txt"], "-CAfile", anchor, "-purpose", "any", "-out", os.devnull]
+        command += ["-content", files["document.txt"], "-CAfile", anchor, "-out", os.devnull]
         print(_indented("$ " + " ".join(command)))
-        done = subprocess.run(
-            command, cwd=Path.cwd(), stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True, check=False
-        )
+        done = subprocess.run(command, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True, check=False)
         print(_indented(done.stdout))
         if done.returncode:
             raise DemoFailed("openssl does not accept the signature.")
