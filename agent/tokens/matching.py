@@ -15,14 +15,14 @@ class TokenKey(NamedTuple):
 
     handle: Any
     identifier: bytes  # CKA_ID, may be empty
-    key_type: int | None  # CKK_...
+    key_type: int  # CKK_...
     value: bytes  # modulus without leading zeros, or point; empty where it is not shown
     always_authenticate: bool = False
 
 
 def matches(certificate: PublicKey, identifier: bytes, key: TokenKey) -> bool:
     """Whether a key is the certificate's. Its value decides; its CKA_ID only where the token shows no value."""
-    if key.key_type is not None and key.key_type != CKK.get(certificate.key_type):
+    if key.key_type != CKK.get(certificate.key_type):
         return False
     if key.value and certificate.value:
         return key.value == certificate.value

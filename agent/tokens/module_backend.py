@@ -66,7 +66,9 @@ class ModuleBackend:
     def _certificates(self, slot: int, token: str) -> tuple[messages.FoundCertificate, ...]:
         with self._module.session(slot, token) as session:
             certificates = certificates_of(session)
-            private, public = keys_of(session, pkcs11.PRIVATE_KEY), keys_of(session, pkcs11.PUBLIC_KEY)
+            kinds = sorted({key.key_type for _, key, _, _ in certificates})
+            private = [key for kind in kinds for key in keys_of(session, pkcs11.PRIVATE_KEY, kind)]
+            public = [key for kind in kinds for key in keys_of(session, pkcs11.PUBLIC_KEY, kind)]
         return tuple(
             messages.FoundCertificate(der, False if authority else matching.has_key(key, identifier, private, public))
             for der, key, identifier, authority in certificates
@@ -147,10 +149,11 @@ class _Signing:
             raise TokenFailed(operation="C_Sign", return_code=str(error), module=self._module.path) from error
 
     def _private_key(self, session: pkcs11.Session) -> TokenKey | None:
-        identifiers = [found for der, _, found, _ in certificates_of(session) if der == self._request.certificate]
-        identifier = identifiers[0] if identifiers else b""
-        private = keys_of(session, pkcs11.PRIVATE_KEY)
-        public = [] if all(key.value for key in private) else keys_of(session, pkcs11.PUBLIC_KEY)
+        identifier = identifier_of(session, self._request.certificate)
+        private = keys_of(session, pkcs11.PRIVATE_KEY, self._key.key_type)
+        public = []
+        if not all(key.value for key in private):
+            public = keys_of(session, pkcs11.PUBLIC_KEY, self._key.key_type)
         return matching.find(self._key, identifier, private, public)
 
     def _token(self) -> tuple[int, pkcs11.TokenInfo]:
@@ -203,14 +206,30 @@ def certificates_of(session: pkcs11.Session) -> list[tuple[bytes, PublicKey, byt
     return found
 
 
-def keys_of(session: pkcs11.Session, object_class: int) -> list[TokenKey]:
-    wanted = (pkcs11.ID, pkcs11.KEY_TYPE, pkcs11.MODULUS, pkcs11.EC_POINT, pkcs11.ALWAYS_AUTHENTICATE)
-    return [_key(handle, *values) for handle, values in session.find(object_class, wanted)]
+def identifier_of(session: pkcs11.Session, certificate: bytes) -> bytes:
+    """CKA_ID of a certificate; empty where it has none. Reading the values of all is slow: the token compares."""
+    for _, (identifier,) in session.find(pkcs11.CERTIFICATE, (pkcs11.ID,), (pkcs11.VALUE, certificate)):
+        return _bytes(identifier)
+    every = certificates_of(session)  # for modules that compare values wrongly
+    return next((identifier for der, _, identifier, _ in every if der == certificate), b"")
 
 
-def _key(handle: Any, identifier: object, kind: object, modulus: object, point: object, always: object) -> TokenKey:
-    value = _bytes(modulus).lstrip(b"\0") or public_key.ec_point(_bytes(point))
-    return TokenKey(handle, _bytes(identifier), kind if isinstance(kind, int) else None, value, bool(always))
+def keys_of(session: pkcs11.Session, object_class: int, key_type: str) -> list[TokenKey]:
+    """The keys of one type. Asking only for what such a key has spares a call for each attribute that it has not."""
+    if key_type not in matching.CKK:
+        return []
+    private, kind = object_class == pkcs11.PRIVATE_KEY, matching.CKK[key_type]
+    value = {"rsa": pkcs11.MODULUS, "ec": None if private else pkcs11.EC_POINT}[key_type]
+    wanted = [pkcs11.ID, *([value] if value is not None else []), *([pkcs11.ALWAYS_AUTHENTICATE] if private else [])]
+    return [
+        _key(handle, kind, dict(zip(wanted, values, strict=True)))
+        for handle, values in session.find(object_class, wanted, (pkcs11.KEY_TYPE, kind))
+    ]
+
+
+def _key(handle: Any, kind: int, read: dict[int, pkcs11.Attribute]) -> TokenKey:
+    value = _bytes(read.get(pkcs11.MODULUS)).lstrip(b"\0") or public_key.ec_point(_bytes(read.get(pkcs11.EC_POINT)))
+    return TokenKey(handle, _bytes(read[pkcs11.ID]), kind, value, bool(read.get(pkcs11.ALWAYS_AUTHENTICATE)))
 
 
 def _bytes(value: object) -> bytes:

@@ -136,10 +136,13 @@ class Session:
         self._low: Any = opened.lib
         self._token = token
 
-    def find(self, object_class: int, attributes: Sequence[int]) -> list[tuple[Any, list[Attribute]]]:
-        """Handle and attributes of every object of a class that can be seen now; None for those it does not show."""
+    def find(
+        self, object_class: int, attributes: Sequence[int], *template: tuple[int, int | bytes]
+    ) -> list[tuple[Any, list[Attribute]]]:
+        """Handle and attributes of every object of a class that fits the template and can be seen now; None for
+        attributes that it does not show."""
         with self._module.calling("C_FindObjects", self._token):
-            handles = self._session.findObjects([(PyKCS11.CKA_CLASS, object_class)])
+            handles = self._session.findObjects([(PyKCS11.CKA_CLASS, object_class), *template])
         return [(handle, self._read(handle, attributes)) for handle in handles]
 
     def _read(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:

@@ -52,8 +52,9 @@ class TokenPool:
 
         A token that two modules show is listed once, from the module that stands first.
         """
-        paths = self._places()
-        await self._end_removed()
+        modules = tuple(dict.fromkeys(self._modules()))
+        await self._end_removed(modules)
+        paths = (KEY_FILES, *modules) if self._any_key_file() else modules
         answers = await asyncio.gather(*(self._tokens(path) for path in paths))
         certificates: list[CertificateEntry] = []
         tokens: list[TokenState] = []
@@ -121,36 +122,34 @@ class TokenPool:
         """Process ids of the workers that run, by module."""
         return {path: worker.process_id for path, worker in self._workers.items() if worker.process_id is not None}
 
-    def _places(self) -> list[str]:
-        """Key files, where there are any, then the modules in their order, each once."""
-        kept = self._folder.is_dir() and any(self._folder.iterdir())
-        return [*([KEY_FILES] if kept else []), *dict.fromkeys(self._modules())]
+    def _any_key_file(self) -> bool:
+        return self._folder.is_dir() and any(self._folder.iterdir())
 
-    async def _end_removed(self) -> None:
+    async def _end_removed(self, modules: Sequence[str]) -> None:
         """A module that is not among ours any more needs no worker."""
-        ours = {KEY_FILES, *self._modules()}
+        ours = {KEY_FILES, *modules}
         removed = [self._workers.pop(path) for path in list(self._workers) if path not in ours]
         await asyncio.gather(*(worker.close() for worker in removed))
 
-    def _worker(self, path: str, token: str = "") -> WorkerProcess:
+    def _worker(self, path: str, token: str) -> WorkerProcess:
         """Raises TokenAbsent where the module is not among ours (any more)."""
-        if path == KEY_FILES:
-            return self._keeper()
-        if path not in self._modules():
+        if path != KEY_FILES and path not in self._workers and path not in self._modules():
             raise TokenAbsent(token=token, module=path)
-        return self._kept(path, "module", path)
+        return self._known(path)
 
     def _keeper(self) -> WorkerProcess:
-        return self._kept(KEY_FILES, "keyfiles", str(self._folder))
+        return self._known(KEY_FILES)
 
-    def _kept(self, path: str, kind: str, place: str) -> WorkerProcess:
+    def _known(self, path: str) -> WorkerProcess:
+        """The worker of a module that is ours, or of the key files."""
         if path not in self._workers:
+            kind, place = ("keyfiles", str(self._folder)) if path == KEY_FILES else ("module", path)
             self._workers[path] = WorkerProcess(path, kind, place, deadline=self._deadline, idle=self._idle)
         return self._workers[path]
 
     async def _tokens(self, path: str) -> tuple[messages.TokenListing, ...] | PeroError:
         try:
-            return (await self._worker(path).call(messages.List)).tokens
+            return (await self._known(path).call(messages.List)).tokens
         except PeroError as error:
             return error
 
@@ -163,7 +162,7 @@ class TokenPool:
         if broken:
             return ModuleState(path, broken.error, broken.facts, tokens)
         try:
-            return ModuleState(path, None, await self._worker(path).facts(), tokens)
+            return ModuleState(path, None, await self._known(path).facts(), tokens)
         except PeroError as error:
             return ModuleState(path, error.name, error.facts, tokens)
 

@@ -410,11 +410,11 @@ async def test_a_module_taken_off_the_list_is_used_no_more(shim: Shim, tmp_path:
     async with opened(TokenPool(lambda: modules, tmp_path / "key-files")) as pool:
         entry = await entry_in(pool, shim.token)
         modules.clear()
+        assert (await pool.listing()).tokens == ()
+        assert pool.worker_processes() == {}
         async with asking(PIN) as asker:
             with pytest.raises(TokenAbsent):
                 await sign(pool, entry, asker)
-        assert (await pool.listing()).tokens == ()
-        assert pool.worker_processes() == {}
 
 
 async def test_the_worker_ends_with_the_agent(shim: Shim, tmp_path: Path) -> None:
