@@ -73,7 +73,7 @@ class Display:
             **{
                 name: value
                 for name, value in os.environ.items()
-                if name not in ("WAYLAND_DISPLAY", "AT_SPI_BUS_ADDRESS")
+                if name not in ("WAYLAND_DISPLAY", "AT_SPI_BUS_ADDRESS", "QT_QPA_PLATFORM")
             },
             "XDG_RUNTIME_DIR": str(runtime),
             "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
@@ -99,7 +99,7 @@ class Display:
 
     def press(self, *keys: str) -> None:
         """Press keys or chords, by X names, one after the other."""
-        self._xdotool("key", "--clearmodifiers", *keys)
+        self._xdotool("key", *keys)
 
     def type_keys(self, text: str) -> None:
         """Type a text into what has the focus. Given by a file, so that no PIN is in a command line."""

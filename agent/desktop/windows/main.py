@@ -30,8 +30,10 @@ def main(arguments: list[str]) -> int:
     if payload is None:
         return 0
     show = messages.decode_to_window(payload)
-    if sys.platform == "linux" and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))):
-        return unavailable(data, "no_display")
+    if sys.platform == "linux":
+        os.environ.pop("QT_QPA_PLATFORM", None)  # some of its values show the window to nobody, or to the network
+        if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+            return unavailable(data, "no_display")
     try:
         from agent.desktop.windows import run
     except ImportError as error:

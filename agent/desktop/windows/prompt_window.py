@@ -24,6 +24,12 @@ from agent.desktop.windows.wording import Wording
 from agent.texts.visible import visible
 
 
+def application() -> QApplication:
+    running = QApplication.instance()
+    assert isinstance(running, QApplication)  # noqa: S101 - windows are made after it
+    return running
+
+
 class PromptWindow(QDialog):
     """A window with one question. Refusing is always the default: Escape, Enter outside a field, and closing it.
 
@@ -46,6 +52,7 @@ class PromptWindow(QDialog):
         self.guard = Guard(self)
         self.guard.changed.connect(self._guard_changed)
         channel.done.connect(self._end)
+        application().focusChanged.connect(self._focus_moved)
         self._lay_out()
         self.refuse_button = self._add_refusal()
 
@@ -159,7 +166,12 @@ class PromptWindow(QDialog):
     def _end(self) -> None:
         self.answered = True
         self.hide()
-        QApplication.quit()
+        application().quit()
+
+    def _focus_moved(self, _old: QWidget | None, new: QWidget | None) -> None:
+        """Where the window is higher than the screen, what has the focus is scrolled into sight."""
+        if new is not None and self._content.isAncestorOf(new):
+            self._scroll.ensureWidgetVisible(new, 0, style.MARGIN)
 
     def _guard_changed(self, is_open: bool) -> None:
         if not is_open:
