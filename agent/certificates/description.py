@@ -86,6 +86,7 @@ def _describe(encoded: bytes) -> Description:
 
 def _read(encoded: bytes, certificate: x509.Certificate) -> Description:
     body = certificate["tbs_certificate"]
+    _check_outside(certificate)
     subject_der, issuer_der = body["subject"].dump(), body["issuer"].dump()
     subject, issuer = names.read_name(subject_der), names.read_name(issuer_der)
     subject_text, issuer_text = names.rfc4514(subject), names.rfc4514(issuer)
@@ -118,6 +119,13 @@ def _read(encoded: bytes, certificate: x509.Certificate) -> Description:
         subject_key_identifier=certificate.key_identifier,
         authority_key_identifier=certificate.authority_key_identifier,
     )
+
+
+def _check_outside(certificate: x509.Certificate) -> None:
+    """What no signature covers must say what the signed part says (RFC 5280 section 4.1.1.2), in whole octets."""
+    signed = certificate["tbs_certificate"]["signature"].dump()
+    if certificate["signature_algorithm"].dump() != signed or certificate["signature_value"].contents[:1] != b"\0":
+        raise ValueError("signature")
 
 
 def _details(owner: str, subject: names.Name, issuer: str, serial: str) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from agent.errors import FileUnreadable
 Content: TypeAlias = bytes | Path
 
 _PIECE = 1 << 20  # bytes
-_LARGEST_ATTRIBUTES = 1 << 16  # bytes; content beyond is no set of attributes
+_LARGEST_ATTRIBUTES = 1 << 24  # bytes; content beyond is no set of attributes
 
 
 def digests(content: Content, algorithms: Iterable[str]) -> dict[str, bytes]:
@@ -61,6 +61,7 @@ def _beginning(content: Content) -> bytes:
         return content[:_LARGEST_ATTRIBUTES]
     try:
         with content.open("rb") as file:
-            return file.read(_LARGEST_ATTRIBUTES)
+            first = file.read(1)
+            return first + file.read(_LARGEST_ATTRIBUTES) if first == bytes((der.SET,)) else first
     except OSError as error:
         raise FileUnreadable(path=str(content), reason=error.strerror or "unreadable") from error

@@ -194,6 +194,15 @@ def test_values_are_escaped_as_rfc_4514_says(value: str, written: str) -> None:
     assert names.escape(value) == written
 
 
+def test_what_the_issuers_signature_does_not_cover_must_agree_with_what_it_covers(pki: Infrastructure) -> None:
+    whole = pki.signer("p-256").der  # signed with RSA and SHA-256 by the intermediate authority
+    inside, outside = (at.start() for at in re.finditer(re.escape(bytes.fromhex("06092a864886f70d01010b")), whole))
+    assert whole[outside + 13 : outside + 18] == bytes.fromhex("0382010100")
+    for at, octet in ((inside + 10, 12), (outside + 10, 12), (outside + 17, 1)):
+        with pytest.raises(CertificateDamaged):
+            describe(whole[:at] + bytes((octet,)) + whole[at + 1 :])
+
+
 def test_damaged_certificates_are_described_or_refused_and_nothing_else(pki: Infrastructure) -> None:
     whole = pki.signer("p-256").der
     for given in (b"", b"0", b"\x30\x80", whole[:-1], whole + b"\0", b"MIIB", whole * 2):
