@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 
@@ -64,6 +65,7 @@ def _issued(subject: Description, issuer: Description) -> bool:
     return is_signed_by(subject.der, issuer.public_key) is not False
 
 
+@functools.lru_cache(maxsize=128)
 def is_signed_by(certificate: bytes, public_key: bytes) -> bool | None:
     """Whether the certificate's signature verifies; None where its algorithm is none of ours."""
     try:
