@@ -20,6 +20,7 @@ The AT-SPI half runs in the system's Python (package python3-gi), which the test
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -104,6 +105,15 @@ class Display:
     def type_keys(self, text: str) -> None:
         """Type a text into what has the focus. Given by a file, so that no PIN is in a command line."""
         self._xdotool("type", "--clearmodifiers", "--delay", "8", "--file", "-", stdin=text)
+
+    def lock_layout(self, group: int) -> None:
+        """Switch to a keyboard layout of those set with ``setxkbmap``, counted from 0 (XkbLockGroup)."""
+        library = ctypes.CDLL("libX11.so.6")
+        library.XOpenDisplay.restype = ctypes.c_void_p
+        connection = ctypes.c_void_p(library.XOpenDisplay(self.environment["DISPLAY"].encode()))
+        library.XkbLockGroup(connection, 0x100, group)  # XkbUseCoreKbd
+        library.XSync(connection, 0)
+        library.XCloseDisplay(connection)
 
     def click_at(self, x: int, y: int) -> None:
         self._xdotool("mousemove", "--sync", str(x), str(y), "click", "1")

@@ -18,7 +18,7 @@ from tests.harness.display import Display
 from tests.harness.person import WORDS, Person, Worker
 
 FOLDER = Path("build/screenshots")
-COLOURS = 64  # of the palette: flat pictures stay small
+COLOURS = 200  # of the palette: flat pictures stay small
 
 
 def shows(language: str) -> Iterator[tuple[str, messages.Show]]:

@@ -62,7 +62,8 @@ def install_message_handler(data: socket.socket) -> None:
             reasons.append(message)
         if kind == QtMsgType.QtFatalMsg:
             os._exit(unavailable(data, reasons[0] if reasons else message))
-        sys.stderr.write(f"window: {message}\n")
+        if category != "qt.accessibility.atspi":  # of no use to anybody who reads the log
+            sys.stderr.write(f"window: {message}\n")
 
     qInstallMessageHandler(handle)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -23,11 +23,18 @@ from agent.desktop.windows.guard import Guard
 from agent.desktop.windows.wording import Wording
 from agent.texts.visible import visible
 
+_SMALLEST = QSize(360, 240)  # logical pixels
+
 
 def application() -> QApplication:
     running = QApplication.instance()
     assert isinstance(running, QApplication)  # noqa: S101 - windows are made after it
     return running
+
+
+def _room() -> QSize:
+    """What the screen leaves for a window and its frame."""
+    return QGuiApplication.primaryScreen().availableSize() - QSize(style.MARGIN, 3 * style.MARGIN)
 
 
 class PromptWindow(QDialog):
@@ -127,10 +134,10 @@ class PromptWindow(QDialog):
 
     def appear(self) -> None:
         """Show the window, in front of everything, and have it painted."""
-        screen = QGuiApplication.primaryScreen().availableGeometry()
-        width = min(style.WIDTH, screen.width() - style.MARGIN)
-        self.resize(width, min(self._wanted_height(width), screen.height() - 3 * style.MARGIN))
-        self.setMinimumSize(min(360, screen.width() - style.MARGIN), min(240, screen.height() - 3 * style.MARGIN))
+        room = _room()
+        width = min(style.WIDTH, room.width())
+        self.resize(width, min(self._wanted_height(width), room.height()))
+        self.setMinimumSize(min(_SMALLEST.width(), room.width()), min(_SMALLEST.height(), room.height()))
         self.refresh()
         self.show()
         self.raise_()
@@ -138,6 +145,19 @@ class PromptWindow(QDialog):
         self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
         self._kept_focus = self.first_focus()
         self._scroll.verticalScrollBar().setValue(0)
+
+    def event(self, event: QEvent) -> bool:
+        """A message came or went: the window grows with it as far as the screen allows."""
+        handled = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
+            wanted = min(self._wanted_height(self.width()), _room().height())
+            if self.height() < wanted:
+                self.resize(self.width(), wanted)
+            QTimer.singleShot(0, self._show_focus)
+        return handled
+
+    def _show_focus(self) -> None:
+        self._focus_moved(None, self.focusWidget())
 
     def _wanted_height(self, width: int) -> int:
         """The height in which nothing has to scroll."""
