@@ -24,9 +24,9 @@ def command(context: Context, as_json: bool) -> None:
             say(line)
         say()
     if not result["certificates"]:
-        say(context.text("certificates.none"))
+        say(context.text("listing.none"))
     for fault in result["faults"]:
-        complain(context.text("certificates.fault", module=plain(fault["module"]), text=plain(fault["text"])))
+        complain(context.text("listing.fault", module=plain(fault["module"]), text=plain(fault["text"])))
 
 
 async def _listed(context: Context) -> dict[str, Any]:

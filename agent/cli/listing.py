@@ -18,7 +18,7 @@ def thumbprint(context: Context, given: str) -> str:
     """A thumbprint as the methods want it; colons, spaces and capitals are fine. Raises click.UsageError."""
     bare = given.replace(":", "").replace(" ", "").lower()
     if not _THUMBPRINT.fullmatch(bare):
-        raise click.UsageError(context.text("certificates.no_thumbprint", given=plain(given)))
+        raise click.UsageError(context.text("listing.no_thumbprint", given=plain(given)))
     return bare
 
 
@@ -46,4 +46,4 @@ def summary(certificate: dict[str, Any]) -> str:
 
 
 def _line(context: Context, name: str, value: str) -> str:
-    return f"  {context.text(f'certificates.{name}')}: {plain(value)}"
+    return f"  {context.text(f'listing.{name}')}: {plain(value)}"

@@ -267,14 +267,20 @@ def test_a_damaged_file_is_kept_aside_and_a_new_one_says_so(
     assert journal.verify().broken_at is None
 
 
-def test_damage_that_shows_while_writing_is_kept_aside_too(journal: Journal, path: Path) -> None:
+@pytest.mark.parametrize("place", ["root", "end"])
+def test_damage_that_shows_at_an_entry_is_kept_aside_too(journal: Journal, path: Path, place: str) -> None:
+    """At the root page it shows when the file is opened, at the last page only when an entry is to be written."""
     for _ in range(200):
         journal.note("connect", {"origin": "https://a.example"})
     journal.close()
     content = bytearray(path.read_bytes())
-    root = sqlite3.connect(path).execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'").fetchone()[0]
     page = int.from_bytes(content[16:18], "big")
-    content[(root - 1) * page : root * page] = os.urandom(page)
+    connection = sqlite3.connect(path)
+    (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'").fetchone()
+    (last,) = connection.execute("SELECT hash FROM entries WHERE number = 201").fetchone()
+    connection.close()
+    start = (root - 1) * page if place == "root" else content.find(last.encode()) // page * page
+    content[start : start + page] = b"\xff" * page
     path.write_bytes(content)
     journal.begin("sign", {})
     assert [entry.kind for entry in journal.entries(9)] == ["journal_begun", "sign"]
