@@ -1,0 +1,352 @@
+"""Each check finds what it is for, and a broken service gives one red line."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.diagnostics import base, report
+from agent.diagnostics.base import Check, Finding
+from agent.diagnostics.checks import CHECKS, agent, certificates, clock, loopback_port, manifests, modules, tokens
+from agent.diagnostics.probe import Listener, Probe
+from agent.errors import StateUnsafe, WorkerHung
+from native_host.manifests import BROWSERS, Browser, content
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LAUNCHER = Path("/state/native-host")
+PORT = 14741
+PID = 4711
+CHROMIUM = next(browser for browser in BROWSERS if browser.name == "chromium")
+FIREFOX = next(browser for browser in BROWSERS if browser.name == "firefox")
+PLACES = {"chromium": Path("/home/chromium.json"), "firefox": Path("/home/firefox.json")}
+
+
+class Fake:
+    """A machine on which all is well, until a test breaks something."""
+
+    def __init__(self) -> None:
+        self.version = "0.1.0"
+        self.running = True
+        self.status: dict[str, Any] = {"version": "0.1.0", "protocol": 1, "pid": PID, "port": PORT, "state": "/state"}
+        self.modules: list[dict[str, Any]] = [module()]
+        self.certificates: list[dict[str, Any]] = [certificate()]
+        self.tokens: list[dict[str, Any]] = [token()]
+        self.faults: list[dict[str, Any]] = []
+        self.found: list[Browser] = [CHROMIUM, FIREFOX]
+        self.files: dict[Path, bytes | OSError] = {
+            PLACES[browser.name]: json.dumps(content(browser.family, LAUNCHER)).encode() for browser in self.found
+        }
+        self.programs = {LAUNCHER}
+        self.listening: list[Listener] | None = [Listener("127.0.0.1", 1000, 55), Listener("::1", 1000, 56)]
+        self.sockets = {PID: {55, 56, 57}}
+        self.reachable = True
+        self.offset: float | None = 0.4
+        self.called: list[str] = []
+
+    def now(self) -> datetime:
+        return NOON
+
+    async def agent_answers(self) -> bool:
+        return self.running
+
+    async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        self.called.append(method)
+        return {"status": self.status, "list_modules": {"modules": self.modules}}[method]
+
+    async def listing(self) -> dict[str, Any]:
+        return {"certificates": self.certificates, "tokens": self.tokens, "faults": self.faults}
+
+    def launcher(self) -> Path:
+        return LAUNCHER
+
+    def browsers(self) -> list[tuple[Browser, Path]]:
+        return [(browser, PLACES[browser.name]) for browser in self.found]
+
+    def read(self, path: Path) -> bytes | None:
+        held = self.files.get(path)
+        if isinstance(held, OSError):
+            raise held
+        return held
+
+    def is_program(self, path: Path) -> bool:
+        return path in self.programs
+
+    def listeners(self, port: int) -> list[Listener] | None:
+        return self.listening
+
+    def sockets_of(self, process: int) -> set[int]:
+        return self.sockets.get(process, set())
+
+    async def connects(self, host: str, port: int) -> bool:
+        return self.reachable
+
+    async def clock_offset(self) -> float | None:
+        return self.offset
+
+
+def module(**change: Any) -> dict[str, Any]:
+    return {"path": "/lib/m.so", "name": "M", "source": "found", "error": None, "facts": {}, "tokens": 1} | change
+
+
+def token(**change: Any) -> dict[str, Any]:
+    return {"label": "Рутокен", "serial": "0a1b", "module": "/lib/m.so", "pin_initialized": True} | change
+
+
+def certificate(begins: int = -100, ends: int = 200, **change: Any) -> dict[str, Any]:
+    """`begins`, `ends`: days from now."""
+    times = {
+        name: f"{NOON + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+        for name, days in (("not_before", begins), ("not_after", ends))
+    }
+    return {"owner": "Макетова", "thumbprint": "ab" * 32, "problems": [], **times} | change
+
+
+async def found(check: Check, probe: Probe) -> list[tuple[str, str]]:
+    """Case and level of each finding of one check."""
+    return [(finding.case, finding.level) for finding in await check.examine(probe)]
+
+
+async def test_a_machine_on_which_all_is_well_has_only_good_findings() -> None:
+    findings = await base.run(CHECKS, Fake())
+    assert {finding.level for finding in findings} == {"ok"}
+    assert {finding.id for finding in findings} == {check.id for check in CHECKS}
+    assert "Nothing wrong" in report.as_lines(findings, "en")[-1]
+
+
+async def test_an_agent_that_is_not_running_is_an_error_and_is_not_asked() -> None:
+    fake = Fake()
+    fake.running = False
+    assert await found(agent.CHECK, fake) == [("not_running", "error")]
+    assert fake.called == []
+
+
+async def test_what_stands_on_the_agent_is_not_examined_without_it() -> None:
+    fake = Fake()
+    fake.running, fake.listening = False, []
+    findings = {finding.id: finding for finding in await base.run(CHECKS, fake)}
+    assert (findings["loopback_port"].case, findings["loopback_port"].level) == ("skipped", "unknown")
+    assert findings["certificates"].level == "ok"
+    assert sum(finding.level == "error" for finding in findings.values()) == 1
+
+
+async def test_an_agent_of_another_version_is_told() -> None:
+    fake = Fake()
+    fake.version = "0.2.0"
+    assert await found(agent.CHECK, fake) == [("other_version", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("change", "case", "level"),
+    [
+        ({}, "open", "ok"),
+        ({"listening": None}, "open", "ok"),
+        ({"listening": []}, "closed", "error"),
+        ({"listening": [Listener("::1", 1000, 56)]}, "closed", "error"),
+        ({"listening": [Listener("127.0.0.1", 1001, 99)]}, "foreign", "error"),
+        ({"listening": [Listener("0.0.0.0", 1001, 99)]}, "foreign", "error"),
+        ({"reachable": False}, "unreachable", "error"),
+        ({"status": {"version": "0.1.0", "pid": PID, "port": None}}, "none", "warning"),
+    ],
+)
+async def test_the_port_for_pages(change: dict[str, Any], case: str, level: str) -> None:
+    fake = Fake()
+    for name, value in change.items():
+        setattr(fake, name, value)
+    assert await found(loopback_port.CHECK, fake) == [(case, level)]
+
+
+async def test_manifests_that_fit_are_fine() -> None:
+    assert await found(manifests.CHECK, Fake()) == [("present", "ok"), ("present", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("held", "case", "level"),
+    [
+        (None, "absent", "warning"),
+        (PermissionError(13, "Permission denied"), "unreadable", "error"),
+        (b"{", "damaged", "error"),
+        (b"[]", "damaged", "error"),
+        (json.dumps(content("chromium", LAUNCHER) | {"name": "other.agent"}).encode(), "damaged", "error"),
+        (json.dumps(content("chromium", Path("/gone"))).encode(), "launcher_absent", "error"),
+        (json.dumps(content("chromium", Path("/other/native-host"))).encode(), "other_launcher", "warning"),
+        (json.dumps(content("firefox", LAUNCHER)).encode(), "other_extension", "error"),
+        (json.dumps(content("chromium", LAUNCHER) | {"allowed_origins": []}).encode(), "other_extension", "error"),
+    ],
+)
+async def test_each_fault_of_a_manifest_has_its_own_name(held: Any, case: str, level: str) -> None:
+    fake = Fake()
+    fake.found, fake.files = [CHROMIUM], {PLACES["chromium"]: held}
+    fake.programs.add(Path("/other/native-host"))
+    assert await found(manifests.CHECK, fake) == [(case, level)]
+
+
+async def test_a_manifest_that_lets_in_more_than_our_extension_is_still_ours() -> None:
+    fake = Fake()
+    more = content("chromium", LAUNCHER)
+    more["allowed_origins"] = [*more["allowed_origins"], "chrome-extension://abc/"]  # type: ignore[misc]
+    fake.found, fake.files = [CHROMIUM], {PLACES["chromium"]: json.dumps(more).encode()}
+    assert await found(manifests.CHECK, fake) == [("present", "ok")]
+
+
+async def test_a_machine_without_browsers_is_told() -> None:
+    fake = Fake()
+    fake.found = []
+    assert await found(manifests.CHECK, fake) == [("no_browsers", "warning")]
+
+
+async def test_modules_that_were_added_by_hand_must_load_and_found_ones_should() -> None:
+    fake = Fake()
+    broken = {"error": "module_unloadable", "facts": {"reason": "wrong ELF class"}}
+    fake.modules = [module(), module(**broken), module(source="added", **broken)]
+    assert await found(modules.CHECK, fake) == [("loadable", "ok"), ("unloadable", "warning"), ("unloadable", "error")]
+    fake.modules = []
+    assert await found(modules.CHECK, fake) == [("none", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("change", "case", "level"),
+    [
+        ({}, "seen", "ok"),
+        ({"module": "keyfiles"}, "key_file", "ok"),
+        ({"pin_locked": True, "pin_count_low": True}, "pin_locked", "error"),
+        ({"pin_final_try": True, "pin_count_low": True}, "pin_final_try", "warning"),
+        ({"pin_count_low": True}, "pin_count_low", "warning"),
+        ({"pin_to_be_changed": True}, "pin_to_be_changed", "warning"),
+        ({"pin_initialized": False}, "pin_not_set", "warning"),
+    ],
+)
+async def test_what_a_token_says_of_itself(change: dict[str, Any], case: str, level: str) -> None:
+    fake = Fake()
+    fake.tokens = [token(**change)]
+    assert await found(tokens.CHECK, fake) == [(case, level)]
+
+
+async def test_a_module_that_hangs_is_told_and_one_that_does_not_load_is_not_told_twice() -> None:
+    fake = Fake()
+    fake.tokens = []
+    fake.faults = [
+        {"module": "/lib/a.so", "error": "worker_hung", "facts": {}, "text": "hung"},
+        {"module": "/lib/b.so", "error": "module_unloadable", "facts": {}, "text": "unloadable"},
+    ]
+    assert await found(tokens.CHECK, fake) == [("fault", "error")]
+    fake.faults = []
+    assert await found(tokens.CHECK, fake) == [("none", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "problems", "cases"),
+    [
+        (-100, 200, [], ["valid"]),
+        (-100, 31, [], ["valid"]),
+        (-100, 30, [], ["ends_soon"]),
+        (-100, 0, [], ["ends_soon"]),
+        (-100, -1, ["expired"], ["expired", "none_usable"]),
+        (1, 200, ["not_yet_valid"], ["not_yet_valid", "none_usable"]),
+        (-1, 200, ["no_key"], ["no_key", "none_usable"]),
+        (-1, 200, ["key_usage"], ["key_usage", "none_usable"]),
+        (-1, 200, ["key_unsupported"], ["key_unsupported", "none_usable"]),
+        (-100, -1, ["expired", "no_key"], ["expired", "none_usable"]),
+    ],
+)
+async def test_certificates_and_their_dates(begins: int, ends: int, problems: list[str], cases: list[str]) -> None:
+    fake = Fake()
+    fake.certificates = [certificate(begins, ends, problems=problems)]
+    assert [case for case, _ in await found(certificates.CHECK, fake)] == cases
+
+
+async def test_an_expired_certificate_beside_a_good_one_is_no_error() -> None:
+    fake = Fake()
+    fake.certificates = [certificate(), certificate(-100, -1, problems=["expired"])]
+    assert await found(certificates.CHECK, fake) == [("valid", "ok"), ("expired", "warning")]
+    fake.certificates = []
+    assert await found(certificates.CHECK, fake) == [("none", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("offset", "case", "level"),
+    [
+        (None, "no_source", "unknown"),
+        (0.0, "right", "ok"),
+        (60.0, "right", "ok"),
+        (-60.0, "right", "ok"),
+        (61.0, "behind", "warning"),
+        (-61.0, "ahead", "warning"),
+        (300.0, "behind", "warning"),
+        (301.0, "behind", "error"),
+        (-301.0, "ahead", "error"),
+    ],
+)
+async def test_the_clock(offset: float | None, case: str, level: str) -> None:
+    fake = Fake()
+    fake.offset = offset
+    assert await found(clock.CHECK, fake) == [(case, level)]
+
+
+async def test_an_error_of_ours_inside_a_check_is_one_finding_with_its_own_advice() -> None:
+    async def unsafe(probe: Probe) -> list[Finding]:
+        raise StateUnsafe(path="/state", reason="owned by another user")
+
+    stands_on_it = Check("certificates", certificates.examine, requires=("tokens",))
+    findings = await base.run([Check("tokens", unsafe), stands_on_it], Fake())
+    assert [(finding.case, finding.level) for finding in findings] == [("failed", "error"), ("skipped", "unknown")]
+    lines = report.as_lines(findings, "en")
+    assert "/state (owned by another user)" in lines[0]
+    assert "mode 0700" in lines[1]
+    assert lines[-1] == "Errors: 1, warnings: 0."
+
+
+async def test_a_check_that_does_not_end_is_cut_off() -> None:
+    import asyncio
+
+    async def endless(probe: Probe) -> list[Finding]:
+        await asyncio.Event().wait()
+        return []
+
+    findings = await base.run([Check("modules", endless)], Fake(), deadline=0.05)
+    assert [(finding.case, finding.level) for finding in findings] == [("timeout", "unknown")]
+    assert report.as_lines(findings, "ru")[0].startswith("[?] Модули токенов")
+
+
+async def test_what_failed_inside_the_listing_does_not_end_the_report() -> None:
+    class Hanging(Fake):
+        async def listing(self) -> dict[str, Any]:
+            raise WorkerHung(module="/lib/m.so", seconds=30)
+
+    findings = await base.run(CHECKS, Hanging())
+    assert [finding.case for finding in findings if finding.id in ("tokens", "certificates")] == ["failed", "skipped"]
+    assert any(finding.id == "clock" for finding in findings)
+
+
+async def test_the_report_for_programs_holds_facts_texts_and_advice() -> None:
+    fake = Fake()
+    fake.offset = 1000.0
+    value = report.as_values(await base.run(CHECKS, fake), "en")
+    assert (value["errors"], value["warnings"]) == (1, 0)
+    row = value["findings"][-1]
+    assert {name: row[name] for name in ("id", "case", "level", "facts")} == {
+        "id": "clock", "case": "behind", "level": "error", "facts": {"seconds": 1000},
+    }  # fmt: skip
+    assert "1000 s behind" in row["text"]
+    assert row["advice"]
+    assert value["findings"][0]["advice"] == ""
+    assert json.loads(json.dumps(value)) == value
+
+
+async def test_what_others_wrote_cannot_steer_the_terminal() -> None:
+    fake = Fake()
+    fake.tokens = [token(label="\x1b[2J\u202egnp.exe")]
+    lines = report.as_lines(await base.run([tokens.CHECK], fake), "ru")
+    assert "\x1b" not in lines[0]
+    assert "\u202e" not in lines[0]
+
+
+def test_requirements_stand_before_what_requires_them() -> None:
+    seen: set[str] = set()
+    for check in CHECKS:
+        assert set(check.requires) <= seen
+        seen.add(check.id)
+    assert len(seen) == len(CHECKS)

@@ -1,0 +1,182 @@
+"""The real machine, as checks see it: sockets, processes, files, and a time server on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import Locations, Settings, save_settings
+from agent.diagnostics.probe import Listener, Machine, listeners_in, ntp_offset
+from native_host import install
+
+NTP_EPOCH = 2208988800  # seconds from 1900 to 1970, RFC 5905 figure 4
+
+
+@contextmanager
+def time_server(ahead: float, *, stratum: int = 2, leap: int = 0) -> Iterator[str]:
+    """An NTP server (RFC 5905 figure 8) whose clock is `ahead` seconds of ours; its "host:port"."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def stamp() -> bytes:
+        seconds = time.time() + NTP_EPOCH + ahead
+        return struct.pack("!II", int(seconds), int(seconds % 1 * 2**32))
+
+    def serve() -> None:
+        while True:
+            request, peer = server.recvfrom(1024)
+            if request == b"stop":
+                return
+            first = leap << 6 | 4 << 3 | 4  # version 4, mode server
+            head = struct.pack("!BBbb", first, stratum, 6, -20) + bytes(8) + b"LOCL"
+            server.sendto(head + stamp() + request[40:48] + stamp() + stamp(), peer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    host, port = server.getsockname()
+    try:
+        yield f"{host}:{port}"
+    finally:
+        server.sendto(b"stop", (host, port))
+        thread.join()
+        server.close()
+
+
+@pytest.mark.parametrize("ahead", [0.0, 100.0, -4000.0])
+def test_the_clock_is_compared_with_a_time_server(ahead: float) -> None:
+    with time_server(ahead) as server:
+        offset = ntp_offset(server)
+    assert offset == pytest.approx(ahead, abs=1)
+
+
+@pytest.mark.parametrize("fault", [{"stratum": 0}, {"leap": 3}])
+def test_a_server_that_does_not_know_the_time_is_no_answer(fault: dict[str, int]) -> None:
+    with time_server(100.0, **fault) as server:
+        assert ntp_offset(server) is None
+
+
+def test_a_server_that_is_not_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.diagnostics.probe.NTP_TIMEOUT", 0.2)
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    assert ntp_offset(f"127.0.0.1:{silent.getsockname()[1]}") is None
+    silent.close()
+    assert ntp_offset("no-such-host.invalid") is None
+
+
+@asynccontextmanager
+async def machine(tmp_path: Path, call: Callable[..., Any] | None = None) -> AsyncIterator[Machine]:
+    state, runtime = tmp_path / "state", tmp_path / "runtime"
+    for folder in (state, runtime):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    opened: list[str] = []
+
+    @asynccontextmanager
+    async def session() -> AsyncIterator[Any]:
+        opened.append("opened")
+        yield call
+
+    environment = {"HOME": str(tmp_path / "home"), "PERO_HOME": str(state)}
+    async with Machine(Locations(state=state, runtime=runtime), environment, session, "0.1.0") as real:
+        yield real
+    assert len(opened) <= 1, "one session is enough"
+
+
+async def test_time_servers_are_asked_in_turn_until_one_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.diagnostics.probe.NTP_TIMEOUT", 0.2)
+    async with machine(tmp_path) as real:
+        with time_server(500.0) as server:
+            save_settings(tmp_path / "state" / "settings.json", Settings(clock_hosts=("no-such-host.invalid", server)))
+            assert await real.clock_offset() == pytest.approx(500, abs=1)
+        save_settings(tmp_path / "state" / "settings.json", Settings(clock_hosts=()))
+        assert await real.clock_offset() is None
+
+
+async def test_the_listing_is_asked_for_once(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def call(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        asked.append(method)
+        return {"certificates": []}
+
+    async with machine(tmp_path, call) as real:
+        assert await real.listing() is await real.listing()
+    assert asked == ["certificates"]
+
+
+async def test_a_socket_that_nobody_serves_is_no_agent(tmp_path: Path) -> None:
+    async with machine(tmp_path) as real:
+        path = Locations(state=tmp_path / "state", runtime=tmp_path / "runtime").socket
+        assert not await real.agent_answers()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        assert not await real.agent_answers(), "bound, as a dead agent leaves it"
+        listener.listen()
+        assert await real.agent_answers()
+        listener.close()
+        assert not await real.agent_answers()
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+async def test_a_listening_port_is_seen_with_its_owner(tmp_path: Path, family: int, host: str) -> None:
+    assert sys.platform == "linux"
+    with socket.socket(family) as listener:
+        listener.bind((host, 0))
+        port = listener.getsockname()[1]
+        async with machine(tmp_path) as real:
+            assert real.listeners(port) == [], "bound is not listening"
+            assert not await real.connects(host, port)
+            listener.listen()
+            (seen,) = real.listeners(port) or []
+            inode = os.fstat(listener.fileno()).st_ino
+            assert seen == Listener(host, os.getuid(), inode)
+            assert inode in real.sockets_of(os.getpid())
+            assert await real.connects(host, port)
+
+
+def test_rows_of_proc_net_are_read_as_the_manual_says() -> None:
+    """Rows as proc(5) describes them, from another machine."""
+    table = (
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        "   0: 0100007F:3995 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1 0 100\n"
+        "   1: 0100007F:3995 0100007F:D2F0 01 00000000:00000000 00:00000000 00000000  1000        0 4243 1 0 100\n"
+        "   2: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4244 1 0 100\n"
+    )
+    assert list(listeners_in(table, 0x3995)) == [Listener("127.0.0.1", 1000, 4242)]
+    assert list(listeners_in(table, 22)) == [Listener("0.0.0.0", 0, 4244)]
+
+
+async def test_sockets_of_a_process_that_is_gone_are_none(tmp_path: Path) -> None:
+    async with machine(tmp_path) as real:
+        assert real.sockets_of(2**22 + 1) == set()
+
+
+async def test_browsers_are_those_with_a_profile_of_this_person(tmp_path: Path) -> None:
+    profile = tmp_path / "home" / ".config" / "google-chrome"
+    profile.mkdir(parents=True)
+    async with machine(tmp_path) as real:
+        found = {browser.name: path for browser, path in real.browsers()}
+    assert found["chrome"] == profile / "NativeMessagingHosts" / install.FILE_NAME
+
+
+async def test_files_that_are_not_there_and_programs_that_are(tmp_path: Path) -> None:
+    async with machine(tmp_path) as real:
+        assert real.read(tmp_path / "absent") is None
+        assert real.is_program(Path(sys.executable))
+        assert not real.is_program(tmp_path)
+        assert not real.is_program(tmp_path / "absent")
+        assert real.now().tzinfo is not None
+        assert abs((real.now() - datetime.now(UTC)).total_seconds()) < 60
