@@ -31,7 +31,7 @@ help:
 	@echo 'make check        formatting, lint, types, layers, the extension'
 	@echo 'make bench        print the figures: times and memory'
 	@echo 'make setup        bring the machine to what Pero needs to run: Debian packages, .venv, catalogues, extension'
-	@echo 'make screenshots  take the pictures of the windows anew (packaging/pictures)'
+	@echo 'make screenshots  take pictures of all windows (build/screenshots), and those of README.md anew'
 	@echo 'make tokens       compile the PKCS#11 modules that the tests use'
 	@echo 'make lock         write the lock files anew (LOCK_OPTIONS=--upgrade)'
 	@echo 'make clean        remove what was made: build, .venv, catalogues, caches'
@@ -55,7 +55,8 @@ bench: prepared-test
 
 .PHONY: screenshots
 screenshots: prepared-test
-	@$(PYTHON) -m tests.harness.screenshots
+	@$(PYTHON) -m tests.harness.screenshots build/screenshots
+	@cp build/screenshots/signing-??.png packaging/pictures/
 
 .PHONY: prepared-test
 prepared-test: packages-test environment-test catalogues extension tokens
