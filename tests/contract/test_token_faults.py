@@ -347,6 +347,7 @@ async def test_a_logout_that_never_works_signs_nothing(shim: Shim, pool: TokenPo
         ("C_SignInit rv 0x70", MechanismUnsupported, {"algorithm": "ecdsa-sha256"}),
         ("C_Sign rv 0x32", TokenAbsent, {"token": "Test token"}),
         ("C_OpenSession rv 0xE0", TokenAbsent, {}),
+        ("C_GetTokenInfo rv 0x5", TokenAbsent, {"token": "Test token"}),
         ("C_FindObjectsInit rv 0x5", TokenFailed, {"operation": "C_FindObjects", "return_code": "CKR_GENERAL_ERROR"}),
     ],
 )
