@@ -71,7 +71,7 @@ def test_a_wrong_pin_keeps_the_window_and_the_right_one_signs(desk: Desk, page: 
 
 def test_a_pin_that_is_not_given_is_a_refusal(desk: Desk, page: Page) -> None:
     desk.ask_signature(page)
-    window_opens(desk)
+    desk.display.wait_until_ready("Refuse")
     desk.display.press("Escape")
     assert error(desk.answer(page)) == "refused"
     assert desk.journal()[-1]["facts"]["outcome"] == "refused"
@@ -228,8 +228,8 @@ def test_an_agent_that_is_stopped_tells_the_page_and_ends_well(desk: Desk, page:
     desk.openssl_accepts(desk.sign(page), "hello")
 
 
-def test_a_browser_that_is_killed_in_mid_request_frees_the_queue(desk: Desk, page: Page) -> None:
-    desk.ask_signature(page)
+def test_a_browser_that_is_killed_in_mid_request_frees_the_queue(desk: Desk) -> None:
+    desk.ask_signature(desk.page())
     window_opens(desk)
     desk.browser.kill()
     until(lambda: not desk.children(WINDOW), "the window to go")

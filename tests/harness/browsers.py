@@ -34,6 +34,7 @@ from typing import Any, TypeVar
 
 import websockets.sync.client
 from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page as PlaywrightPage
 
 from agent.cli.context import context_from
@@ -242,7 +243,8 @@ class Chromium(Browser):
             return
         self._ended = True
         try:
-            self.run(self.context.close)
+            with contextlib.suppress(PlaywrightError):  # it was killed
+                self.run(self.context.close)
         finally:
             self.run(self._playwright.stop)
             self._thread.shutdown()
@@ -389,5 +391,5 @@ def _processes_with(argument: str) -> Iterator[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):
-                if argument.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                if argument.encode() in (entry / "cmdline").read_bytes():  # Chromium joins its own by spaces
                     yield int(entry.name)
