@@ -128,7 +128,12 @@ class Desk:
 
     def children(self, module: str) -> list[psutil.Process]:
         """The agent's own processes of that module ("agent.tokens.worker", "agent.desktop.windows.main")."""
-        return [child for child in psutil.Process(self.agent.pid).children(recursive=True) if module in child.cmdline()]
+        found = []
+        for child in psutil.Process(self.agent.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one too
+                if module in child.cmdline():
+                    found.append(child)
+        return found
 
     def pero(self, *arguments: str, pin: str | None = None, expect: int | None = 0) -> str:
         """One command; what it printed. `pin` goes by a descriptor."""
