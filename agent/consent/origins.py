@@ -20,6 +20,7 @@ from agent.errors import OriginRefused
 
 MAX_ORIGIN = 512  # characters
 REFUSAL = timedelta(minutes=10)
+MAX_UNANSWERED = 3  # first contacts that may end without an answer before they count as a refusal
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -91,6 +92,7 @@ class Origins:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._sites = self._load()
+        self._unanswered: dict[str, int] = {}
 
     def _load(self) -> dict[str, Site]:
         try:
@@ -110,10 +112,22 @@ class Origins:
         return until is not None and now < until <= now + REFUSAL
 
     def allow(self, origin: str, now: datetime) -> None:
+        self._unanswered.pop(origin, None)
         self._put(origin, Site(allowed=True, since=now, last_used=now))
 
     def refuse(self, origin: str, now: datetime) -> None:
         self._put(origin, Site(refused_until=now + REFUSAL))
+
+    def unanswered(self, origin: str, now: datetime) -> None:
+        """A first contact ended without an answer (window left alone or closed, request taken back).
+
+        A site that goes on asking like this is refused, so that it cannot keep a window before the person's eyes.
+        """
+        count = self._unanswered.pop(origin, 0) + 1
+        if count >= MAX_UNANSWERED:
+            self.refuse(origin, now)
+        else:
+            self._unanswered[origin] = count
 
     def used(self, origin: str, now: datetime) -> None:
         """Remember when a site last signed; sites that are not remembered stay so."""

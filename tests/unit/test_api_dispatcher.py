@@ -152,6 +152,15 @@ async def test_a_forgotten_site_must_ask_anew(core: Core) -> None:
     assert error(await core.call(page, "status")) == "not_allowed"
 
 
+async def test_a_site_that_keeps_asking_and_taking_back_is_refused(core: Core) -> None:
+    caller = core.page(allowed=False)
+    core.person.connection = WindowClosed()
+    for _ in range(3):
+        assert error(await core.call(caller, "connect")) == "window_closed"
+    assert error(await core.call(caller, "connect")) == "refused"
+    assert len(core.person.shown) == 3
+
+
 # roles
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from agent.api.caller import Caller
@@ -9,15 +10,24 @@ from agent.api.method import PAGE, Method, Nothing
 from agent.api.services import Services
 from agent.consent.origins import shown_origin
 from agent.consent.prompter import ConnectionPrompt
-from agent.errors import PeroError, Refused
+from agent.errors import Expired, PeroError, Refused, WindowClosed
 
 
 async def connect(services: Services, caller: Caller, _parameters: Nothing) -> dict[str, Any]:
-    """Raises Refused, also without a window where the person refused within the last ten minutes."""
+    """Raises Refused, also without a window where the person refused within the last ten minutes, or where the site
+    asked several times and got no answer."""
     if services.origins.is_allowed(caller.origin):
         return {"allowed": True, "remembered": True}
     if caller.allowed_once:
         return {"allowed": True, "remembered": False}
+    try:
+        return await _in_turn(services, caller)
+    except (Expired, WindowClosed, asyncio.CancelledError):
+        services.origins.unanswered(caller.origin, services.now())
+        raise
+
+
+async def _in_turn(services: Services, caller: Caller) -> dict[str, Any]:
     async with services.queue.turn():
         if services.origins.is_allowed(caller.origin):  # another page of the same site was answered meanwhile
             return {"allowed": True, "remembered": True}
