@@ -64,7 +64,7 @@ prepared-test: packages-test environment-test catalogues extension tokens
 # Every check is run, so that one failure does not hide another.
 CHECKS := check-format check-lint check-types check-layers check-extension-types check-extension-lint check-scripts
 .PHONY: check $(CHECKS)
-check: packages-runtime environment-check catalogues extension browser_extension/node_modules/.installed
+check: packages-check environment-check catalogues extension browser_extension/node_modules/.installed
 	@$(MAKE) --keep-going $(CHECKS)
 	@echo 'check: passed'
 check-format:
@@ -83,9 +83,11 @@ check-extension-lint:
 check-scripts:
 	@echo 'check: shell scripts'; for script in $(SCRIPTS); do bash -n "$$script"; done
 
-.PHONY: packages-runtime packages-test
+.PHONY: packages-runtime packages-check packages-test
 packages-runtime:
 	@$(DEBIAN) runtime
+packages-check:
+	@$(DEBIAN) runtime check
 packages-test:
 	@$(DEBIAN) runtime demo headless softhsm test
 

@@ -4,9 +4,10 @@
 #
 # As root what is missing is installed; otherwise it is named, with the command that installs it, and the exit is 1.
 # On a system without dpkg nothing can be looked up: the packages are named and the exit is 0, since the programs may be there.
-# A line of a list is a package, or alternatives ("a | b": any one will do, the first is installed).
+# Run from the root of the project. A line of a list is a package, or alternatives ("a | b": any one will do, the first is installed).
 set -euo pipefail
 
+log=build/debian-packages.log
 lists=$(dirname -- "${BASH_SOURCE[0]}")/packages
 
 lines() {
@@ -31,17 +32,22 @@ missing() {
     done < <(lines "$@") | sort -u
 }
 
+# apt-get, told on the screen only where it fails.
+apt() {
+    apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 "$@" </dev/null >>"$log" 2>&1
+}
+
 install() {
     export DEBIAN_FRONTEND=noninteractive
-    local options=(-y -q --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600)
-    local update=(apt-get update -q -o DPkg::Lock::Timeout=600)
+    mkdir -p "$(dirname -- "$log")"
+    : >"$log"
     if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -print -quit 2>/dev/null)" ]; then
-        "${update[@]}"
+        apt update || true
     fi
     # Lists that are old name versions that are gone: look again once.
-    apt-get install "${options[@]}" "$@" </dev/null || {
-        "${update[@]}" && apt-get install "${options[@]}" "$@" </dev/null
-    }
+    apt install -y --no-install-recommends "$@" ||
+        { apt update && apt install -y --no-install-recommends "$@"; } ||
+        { tail -n 30 -- "$log" >&2 && return 1; }
 }
 
 if ! command -v dpkg-query >/dev/null; then
@@ -59,5 +65,5 @@ if [ "$(id -u)" -ne 0 ]; then
     } >&2
     exit 1
 fi
-echo "Installing Debian packages: ${absent[*]}"
+echo "Installing Debian packages (details in $log): ${absent[*]}"
 install "${absent[@]}"
