@@ -87,7 +87,7 @@ check-scripts:
 packages-runtime:
 	@$(DEBIAN) runtime
 packages-check:
-	@$(DEBIAN) runtime check
+	@$(DEBIAN) check
 packages-test:
 	@$(DEBIAN) runtime demo headless softhsm test
 
