@@ -6,9 +6,11 @@
 /** @typedef {{ resolve: (result: any) => void, reject: (reason: unknown) => void }} Pending */
 
 const CONNECT = "pero:connect:1"; // what the extension's content script listens for
+const PING = "pero:ping"; // answered by the content script itself
 const PORTS = [14741, 24741, 29741];
 const MAX_MESSAGE = 48 * 1024 * 1024; // characters of JSON; the browser's own limit for extensions is 64 MiB
 const PATIENCE = 500; // milliseconds; waited twice, since a page that was busy sees its timers before its messages
+const WATCH = 5000; // milliseconds between two looks at whether the extension is still there while it is waited for
 
 /** Errors that are born here: number, actor, retriable, and text and advice in two languages. */
 const ERRORS = /** @type {const} */ ({
@@ -60,6 +62,7 @@ class Connection {
   #pending = new Map();
   #nextId = 1;
   #takes = 0; // messages that the other side said it took
+  #watch = 0; // timer
   #isOpen = true;
   /** @type {() => void} */
   onClose = () => {};
@@ -102,6 +105,7 @@ class Connection {
       });
       signal?.addEventListener("abort", abort);
       this.#post(text);
+      if (this.acknowledges) this.#watch ||= setInterval(() => this.#look(), WATCH);
     });
   }
 
@@ -120,6 +124,13 @@ class Connection {
     this.#isOpen = false;
     this.#failAll();
     this.onClose();
+  }
+
+  /** A content script of an extension that was updated or removed says nothing any more: find that out. */
+  #look() {
+    if (this.#pending.size > 0) return this.#post(PING);
+    clearInterval(this.#watch);
+    this.#watch = 0;
   }
 
   #failAll() {

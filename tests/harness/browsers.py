@@ -43,6 +43,7 @@ from native_host.manifests import CHROMIUM_EXTENSION, FIREFOX_EXTENSION
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("chromium", "firefox")
 DEADLINE = 60.0  # seconds; only waited for where something is broken
+PATIENCE = 10.0  # seconds; for a browser to end by itself
 LARGEST = 256 << 20  # bytes of one BiDi message
 Result = TypeVar("Result")
 
@@ -100,6 +101,10 @@ class Page(abc.ABC):
 
     @abc.abstractmethod
     def _evaluate(self, expression: str, seconds: float) -> str: ...
+
+    @abc.abstractmethod
+    def go(self, url: str) -> None:
+        """Leave for another address, in the same tab; loaded."""
 
     @abc.abstractmethod
     def show(self) -> None:
@@ -263,6 +268,9 @@ class _ChromiumPage(Page):
     def _evaluate(self, expression: str, seconds: float) -> str:
         return str(self._browser.run(lambda: self.page.evaluate(expression), seconds))
 
+    def go(self, url: str) -> None:
+        self._browser.run(lambda: self.page.goto(url))
+
     def show(self) -> None:
         self._browser.run(self.page.bring_to_front)
 
@@ -282,7 +290,16 @@ class Firefox(Browser):
         self.log: list[str] = []
         options = ["--headless"] if headless else []
         self._process = subprocess.Popen(
-            ["firefox-esr", *options, "--no-remote", "--remote-allow-system-access", "--remote-debugging-port", "0", "--profile", str(profile)],
+            [
+                "firefox-esr",
+                *options,
+                "--no-remote",
+                "--remote-allow-system-access",
+                "--remote-debugging-port",
+                "0",
+                "--profile",
+                str(profile),
+            ],
             env=dict(environment),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -340,8 +357,9 @@ class Firefox(Browser):
 
     def open(self, url: str) -> Page:
         context = self.send("browsingContext.create", type="tab")["context"]
-        self.send("browsingContext.navigate", context=context, url=url, wait="complete")
-        return _FirefoxPage(self, context)
+        page = _FirefoxPage(self, context)
+        page.go(url)
+        return page
 
     def extension_url(self, path: str) -> str:
         return f"moz-extension://{_FIREFOX_UUID}/{path}"
@@ -349,9 +367,9 @@ class Firefox(Browser):
     def close(self) -> None:
         if self._process.poll() is None:
             with contextlib.suppress(Exception):
-                self.send("browser.close", seconds=10)
+                self.send("browser.close", seconds=PATIENCE)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(10)
+                self._process.wait(PATIENCE)
         self.kill()
 
     def kill(self) -> None:
@@ -378,6 +396,9 @@ class _FirefoxPage(Page):
         )
         assert answer["type"] == "success", answer
         return str(answer["result"]["value"])
+
+    def go(self, url: str) -> None:
+        self._browser.send("browsingContext.navigate", context=self.context, url=url, wait="complete")
 
     def show(self) -> None:
         self._browser.send("browsingContext.activate", context=self.context)

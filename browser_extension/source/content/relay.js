@@ -3,13 +3,15 @@
  *
  * The page sends its own window the string "pero:connect:1" with one MessagePort. From then on the port carries strings
  * only: nothing that the page could have put a getter or a prototype under. Strings from here that are not JSON-RPC say
- * {"pero": "ready", "version"}, {"pero": "taken"} after each message, {"pero": "lost"} where the background ended and
- * requests in flight with it, {"pero": "gone"} where this script is no longer part of a running extension.
+ * {"pero": "ready", "version"}, {"pero": "taken"} after each message (also after "pero:ping", which goes no further),
+ * {"pero": "lost"} where the background ended and requests in flight with it, {"pero": "gone"} where this script is no
+ * longer part of a running extension.
  */
 "use strict";
 
 {
   const CONNECT = "pero:connect:1";
+  const PING = "pero:ping";
   const MOST_CONNECTIONS = 16; // for one document
   let connections = 0;
 
@@ -55,7 +57,15 @@
     }
 
     page.addEventListener("message", (event) => {
-      if (typeof event.data === "string") forward(event.data);
+      if (event.data === PING) say("taken");
+      else if (typeof event.data === "string") forward(event.data);
+    });
+    // A page that is left may be kept and shown again: what it asked for ends all the same.
+    window.addEventListener("pagehide", () => {
+      if (!background) return;
+      background.disconnect();
+      background = null;
+      say("lost");
     });
     page.start();
     page.postMessage(JSON.stringify({ pero: "ready", version: chrome.runtime.getManifest().version }));
