@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit
 
 import agent.desktop.windows as windows
 from agent.desktop import messages
@@ -83,7 +83,7 @@ def test_a_taken_secret_does_not_come_back(application: QApplication) -> None:
     field.show()
     QTest.keyClicks(field, "1234")
     assert field.take() == b"1234"
-    QTest.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    field.setEchoMode(QLineEdit.EchoMode.Normal)  # undoes where a password field would not
     field.undo()
     assert field.text() == ""
     assert field.maxLength() <= MAX_PIN

@@ -69,4 +69,6 @@ def install_message_handler(data: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(status)  # everything is said; taking the toolkit apart would only keep the next prompt waiting

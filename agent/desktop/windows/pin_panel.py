@@ -51,7 +51,7 @@ class SecretField(QLineEdit):
         return secret
 
     def forget(self) -> None:
-        """Empty the field and its undo history (setText clears both; clear() would keep the history)."""
+        """Empty the field and what could be undone: setText does both, clear() keeps the history."""
         self.setText("")
 
 

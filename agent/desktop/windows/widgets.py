@@ -83,7 +83,7 @@ class ElidedLabel(QLabel):
 def plain_tooltip(text: str) -> str:
     """Tooltips know no plain text mode: what could be taken for formatting is written as entities, in formatting."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return f"<span>{_breakable_entities(escaped)}</span>"
+    return "<span>" + _breakable_entities(escaped).replace("\n", "<br>") + "</span>"
 
 
 def _breakable_entities(text: str) -> str:
