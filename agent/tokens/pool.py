@@ -13,11 +13,13 @@ from pathlib import Path
 import msgspec
 
 from agent.algorithms import SignatureAlgorithm
-from agent.errors import DigestLength, PeroError, TokenAbsent
+from agent.errors import DigestLength, KeyFileDamaged, PeroError, TokenAbsent
 from agent.ipc.pin import PinSource
 from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, TokenState
 from agent.tokens import messages
 from agent.tokens.process import WorkerProcess
+
+KEY_FILE_LIMIT = 1 << 20  # bytes; what is longer is no PKCS#12 file of a person
 
 
 class ModuleState(msgspec.Struct, frozen=True):
@@ -106,6 +108,9 @@ class TokenPool:
 
         Raises KeyFileDamaged, KeyFileWithoutKey, AlgorithmUnsupported, PinCancelled, PinIncorrect (one try only).
         """
+        if len(content) > KEY_FILE_LIMIT:
+            pin.close()
+            raise KeyFileDamaged(file=name)
         kind = pin.kind
         done = await self._keeper().call(lambda number: messages.AddKeyFile(number, kind, name, content), pin)
         return tuple(entry for token in done.tokens for entry in _entries(token))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import socket
 import sys
@@ -15,6 +14,7 @@ from agent.errors import Busy, PeroError, Stopping, WorkerDied, WorkerHung, from
 from agent.ipc.descriptors import send_descriptor
 from agent.ipc.pin import PinSource
 from agent.tokens import messages
+from agent.tokens.running import Running, fail
 from native_host import framing
 
 PERSON_DEADLINE = 180.0  # seconds, where the PIN is typed at the reader inside a call
@@ -22,27 +22,6 @@ FREE_DEATHS = 3  # deaths in a row after which a worker is started again at once
 LONGEST_BACK_OFF = 60.0  # seconds
 _END_GRACE = 3.0  # seconds that a worker has to end when it is told to
 _REQUEST_LIMIT = 200  # requests at one worker
-
-
-class _Running:
-    """The process of this moment and what was asked of it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket, writer: asyncio.StreamWriter):
-        self.process = process
-        self.control = control
-        self.writer = writer
-        self.asked: dict[int, asyncio.Future[messages.Done]] = {}
-        self.waiting: set[int] = set()  # those of them that wait for a PIN
-        self.loaded: asyncio.Future[messages.Loaded] = asyncio.get_running_loop().create_future()
-        self.hung: float | None = None  # seconds of the deadline that passed
-        self.ending = False
-        self.timer: asyncio.TimerHandle | None = None
-        self.reading: asyncio.Task[None] | None = None
-
-    def set_timer(self, seconds: float | None, action: Callable[[], None]) -> None:
-        if self.timer:
-            self.timer.cancel()
-        self.timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, action)
 
 
 class WorkerProcess:
@@ -53,13 +32,13 @@ class WorkerProcess:
         self._arguments = (kind, place)
         self._deadline = deadline
         self._idle = idle
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._starting = asyncio.Lock()
         self._deaths = 0
         self._not_before = 0.0  # of the loop's clock
         self._last_death: PeroError | None = None
         self._number = 0
-        self._alive: set[_Running] = set()  # also those that are ending
+        self._alive: set[Running] = set()  # also those that are ending
         self.closed = False
 
     @property
@@ -88,7 +67,7 @@ class WorkerProcess:
             raise
 
     def _send(
-        self, running: _Running, request: Callable[[int], messages.Request], source: PinSource | None
+        self, running: Running, request: Callable[[int], messages.Request], source: PinSource | None
     ) -> tuple[int, asyncio.Future[messages.Done]]:
         if len(running.asked) >= _REQUEST_LIMIT:
             raise Busy(limit=_REQUEST_LIMIT)
@@ -105,10 +84,10 @@ class WorkerProcess:
         self._watch(running)
         return number, answer
 
-    def _write(self, running: _Running, request: messages.Request) -> None:
+    def _write(self, running: Running, request: messages.Request) -> None:
         running.writer.write(framing.pack(messages.encode(request), limit=messages.FRAME_LIMIT))
 
-    def _withdraw(self, running: _Running, number: int) -> None:
+    def _withdraw(self, running: Running, number: int) -> None:
         if running.asked.pop(number, None) is None:
             return
         running.waiting.discard(number)
@@ -118,23 +97,25 @@ class WorkerProcess:
 
     # start
 
-    async def _ready(self) -> _Running:
+    async def _ready(self) -> Running:
         """The running worker with its backend loaded."""
-        async with self._starting:
-            if self.closed:
-                raise Stopping
-            if self._running is None:
-                self._check_back_off()
-                self._running = await self._start()
-            running = self._running
-        await asyncio.shield(running.loaded)
-        return running
+        while True:
+            async with self._starting:
+                if self.closed:
+                    raise Stopping
+                if self._running is None:
+                    self._check_back_off()
+                    self._running = await self._start()
+                running = self._running
+            await asyncio.shield(running.loaded)
+            if running is self._running:  # it did not die again while we were woken
+                return running
 
     def _check_back_off(self) -> None:
         if self._last_death and asyncio.get_running_loop().time() < self._not_before:
             raise type(self._last_death)(**self._last_death.facts)
 
-    async def _start(self) -> _Running:
+    async def _start(self) -> Running:
         data, worker_data = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         control, worker_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
@@ -144,6 +125,7 @@ class WorkerProcess:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "agent.tokens.worker", *map(str, descriptors), *self._arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, pass_fds=descriptors,
+                start_new_session=True,  # Ctrl-C at a terminal is for the agent
             )  # fmt: skip
             reader, writer = await asyncio.open_connection(sock=data)
         except BaseException as error:
@@ -157,7 +139,7 @@ class WorkerProcess:
         finally:
             worker_data.close()
             worker_control.close()
-        running = _Running(process, control, writer)
+        running = Running(process, control, writer)
         running.set_timer(self._deadline, lambda: self._kill_hung(running, self._deadline))
         self._alive.add(running)
         running.reading = asyncio.create_task(self._read(running, reader))
@@ -165,7 +147,7 @@ class WorkerProcess:
 
     # events
 
-    async def _read(self, running: _Running, reader: asyncio.StreamReader) -> None:
+    async def _read(self, running: Running, reader: asyncio.StreamReader) -> None:
         try:
             while True:
                 header = await reader.readexactly(framing.HEADER)
@@ -174,10 +156,10 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, OSError):
             pass
         except (framing.FrameError, msgspec.MsgspecError):  # the module overwrote the worker's memory
-            running.process.kill()
+            running.kill()
         await self._gone(running)
 
-    def _handle(self, running: _Running, event: messages.Event) -> None:
+    def _handle(self, running: Running, event: messages.Event) -> None:
         seconds = self._deadline
         match event:
             case messages.Loaded():
@@ -190,33 +172,25 @@ class WorkerProcess:
                     running.waiting.add(number)
             case messages.Done(id=number):
                 self._deaths, self._last_death = 0, None
-                self._settle(running, number, event)
+                running.settle(number, event)
             case messages.Failure(id=number):
                 self._deaths, self._last_death = 0, None
-                self._settle(running, number, from_name(event.error, event.facts))
+                running.settle(number, from_name(event.error, event.facts))
         self._watch(running, seconds)
 
-    def _loaded(self, running: _Running, event: messages.Loaded) -> None:
+    def _loaded(self, running: Running, event: messages.Loaded) -> None:
+        if running.loaded.done():
+            return
         if event.error is None:
             running.loaded.set_result(event)
         else:
             running.ending = True
             self._forget(running)
-            _fail(running.loaded, from_name(event.error, event.facts))
-
-    def _settle(self, running: _Running, number: int, answer: messages.Done | PeroError) -> None:
-        running.waiting.discard(number)
-        asked = running.asked.pop(number, None)
-        if asked is None or asked.done():
-            return
-        if isinstance(answer, PeroError):
-            asked.set_exception(answer)
-        else:
-            asked.set_result(answer)
+            fail(running.loaded, from_name(event.error, event.facts))
 
     # deadlines and the end
 
-    def _watch(self, running: _Running, seconds: float | None = None) -> None:
+    def _watch(self, running: Running, seconds: float | None = None) -> None:
         """The timer of this moment: a deadline while something is asked that waits for no PIN, else the idle time."""
         if running.ending or running.hung is not None:
             return
@@ -228,55 +202,48 @@ class WorkerProcess:
         else:
             running.set_timer(self._idle, lambda: self._end(running))
 
-    def _kill_hung(self, running: _Running, seconds: float) -> None:
+    def _kill_hung(self, running: Running, seconds: float) -> None:
+        """SIGKILL; whoever waits is told when the process is gone, or soon where the kernel cannot end it either."""
         running.hung = seconds
-        with contextlib.suppress(ProcessLookupError):
-            running.process.kill()
+        running.kill()
+        running.set_timer(_END_GRACE, lambda: self._bury(running, 0))
 
-    def _forget(self, running: _Running) -> None:
+    def _forget(self, running: Running) -> None:
         if self._running is running:
             self._running = None
 
-    def _end(self, running: _Running) -> None:
+    def _end(self, running: Running) -> None:
         """Let an idle worker end; a new one may be started at once."""
         running.ending = True
         self._forget(running)
         running.writer.close()
         running.set_timer(_END_GRACE, lambda: self._kill_hung(running, _END_GRACE))
 
-    async def _gone(self, running: _Running) -> None:
+    async def _gone(self, running: Running) -> None:
         """The data socket ended: the worker is dead or dying."""
         self._forget(running)
         running.control.close()
         running.writer.close()
         if running.hung is None:
-            running.set_timer(_END_GRACE, lambda: self._kill_quietly(running))
+            running.set_timer(_END_GRACE, running.kill)
         status = await running.process.wait()
         running.set_timer(None, lambda: None)
         self._alive.discard(running)
         if not running.ending or running.asked:
-            self._died(running, status)
-        if not running.loaded.done():
-            _fail(running.loaded, Stopping())
+            self._bury(running, status)
+        running.fail_all(Stopping())
 
-    def _kill_quietly(self, running: _Running) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            running.process.kill()
-
-    def _died(self, running: _Running, status: int) -> None:
-        error = self._death(running, status)
-        if self.closed:
-            error = Stopping()
-        else:
+    def _bury(self, running: Running, status: int) -> None:
+        """Fail what was asked of a process that died."""
+        self._forget(running)
+        if running.buried:
+            return
+        error = Stopping() if self.closed else self._death(running, status)
+        if not self.closed:
             self._back_off(error)
-        if not running.loaded.done():
-            _fail(running.loaded, error)
-        for answer in running.asked.values():
-            if not answer.done():
-                _fail(answer, type(error)(**error.facts))
-        running.asked.clear()
+        running.fail_all(error)
 
-    def _death(self, running: _Running, status: int) -> PeroError:
+    def _death(self, running: Running, status: int) -> PeroError:
         if running.hung is not None:
             return WorkerHung(module=self.module, seconds=round(running.hung))
         if status < 0:
@@ -298,12 +265,9 @@ class WorkerProcess:
             alive = list(self._alive)
         for running in alive:
             if running.asked:
-                self._kill_quietly(running)
+                running.kill()
             elif not running.ending:
                 self._end(running)
-        await asyncio.gather(*(running.reading for running in alive if running.reading))
-
-
-def _fail(future: asyncio.Future[messages.Done] | asyncio.Future[messages.Loaded], error: PeroError) -> None:
-    future.set_exception(error)
-    future.exception()  # nobody may be there to fetch it
+        endings = [running.reading for running in alive if running.reading]
+        if endings:
+            await asyncio.wait(endings, timeout=2 * _END_GRACE)

@@ -155,11 +155,12 @@ async def test_a_passphrase_from_a_descriptor_is_one_try(pool: TokenPool, tmp_pa
     assert len(await pool.add_key_file(content, "signer.p12", source())) == 1
 
 
-@pytest.mark.parametrize("damage", ["empty", "rubbish", "cut", "pem"])
+@pytest.mark.parametrize("damage", ["empty", "rubbish", "cut", "pem", "huge"])
 async def test_a_damaged_file_is_refused_before_anybody_is_asked(pool: TokenPool, tmp_path: Path, damage: str) -> None:
     file = make_key_file(tmp_path, "p256")
     whole = file.path.read_bytes()
-    content = {"empty": b"", "rubbish": b"\x30\x03abc", "cut": whole[:-20], "pem": file.identity.pem}[damage]
+    contents = {"empty": b"", "rubbish": b"\x30\x03abc", "cut": whole[:-20], "pem": file.identity.pem}
+    content = {**contents, "huge": whole + bytes(20 << 20)}[damage]
     async with asking(file.passphrase) as asker:
         with pytest.raises(KeyFileDamaged) as raised:
             await pool.add_key_file(content, "broken.p12", asker.source)
