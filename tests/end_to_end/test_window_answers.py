@@ -141,7 +141,7 @@ async def test_the_window_comes_to_the_front_and_stays_there(
         behind = await person.wait_for_window("Event Tester")
         task = asyncio.create_task(prompter.ask_connection(prompts.connection()))
         window = await person.wait_for_window("Pero", front=False)
-        await asyncio.to_thread(display._until, lambda: display.active_window() == window, "Pero in front by itself")
+        await asyncio.to_thread(display.until, lambda: display.active_window() == window, "Pero in front by itself")
         subprocess.run(["xdotool", "windowactivate", "--sync", str(behind)], env=display.environment, check=True)
         shown = subprocess.run(
             ["xprop", "-root", "_NET_CLIENT_LIST_STACKING"],

@@ -21,12 +21,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import re
 import select
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -34,14 +32,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 20.0  # seconds; generous, nothing waits for it unless something is broken
-_READER = Path(__file__).with_name("accessible.py")
-_SYSTEM_PYTHON = "/usr/bin/python3"
+from tests.harness.screen_reader import DEADLINE, Accessible, DisplayError, end
+
 _POLL = 0.03  # seconds between two looks at things that send no event
-
-
-class DisplayError(AssertionError):
-    """What was awaited on the display did not happen."""
 
 
 class Display:
@@ -85,14 +78,14 @@ class Display:
         self._start(["/usr/libexec/at-spi-bus-launcher", "--launch-immediately"])
         if self._window_manager:
             self._start(["openbox", "--sm-disable"])
-            self._until(self._has_window_manager, "a window manager")
+            self.until(self._has_window_manager, "a window manager")
 
     def close(self) -> None:
         if self._accessible is not None:
             self._accessible.close()
             self._accessible = None
         for process in reversed(self._processes):
-            _end(process)
+            end(process)
         self._processes.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -132,7 +125,7 @@ class Display:
     def sign(self, pin: str, *, button: str = "Sign", deadline: float = DEADLINE) -> None:
         """What a person does in Pero's signing window. `button`: "Подписать" where the window speaks Russian."""
         self.wait_for_window("Pero", deadline=deadline)
-        self._until(self._pin_field_is_ready, "a PIN field that takes keys", deadline)
+        self.until(self._pin_field_is_ready, "a PIN field that takes keys", deadline)
         self.type_keys(pin)
         self.wait_until_ready(button, deadline=deadline)
         self.press("Return")
@@ -153,13 +146,13 @@ class Display:
 
     def wait_for_window(self, title: str, *, deadline: float = DEADLINE, front: bool = True) -> int:
         """The newest visible window with this in its title; it is brought to the front. Its X id."""
-        window = self._until(lambda: (self.windows(title) or [0])[-1], f"a window called {title!r}", deadline)
+        window = self.until(lambda: (self.windows(title) or [0])[-1], f"a window called {title!r}", deadline)
         if front and self._window_manager:
             self._xdotool("windowactivate", "--sync", str(window), check=False)
         return window
 
     def wait_for_no_window(self, title: str, *, deadline: float = DEADLINE) -> None:
-        self._until(lambda: not self.windows(title), f"no window called {title!r}", deadline)
+        self.until(lambda: not self.windows(title), f"no window called {title!r}", deadline)
 
     def active_window(self) -> int:
         return int(self._xdotool("getactivewindow", check=False).strip() or 0)
@@ -179,7 +172,7 @@ class Display:
             nodes = self.accessible.find(app=app, name=name, role=role)
             return next((node for node in nodes if state is None or state in node["states"]), None)
 
-        return self._until(look, f"something called {name!r} of role {role!r} that is {state!r}", deadline)
+        return self.until(look, f"something called {name!r} of role {role!r} that is {state!r}", deadline)
 
     def wait_until_ready(
         self, button: str, *, app: str = "Pero", deadline: float = DEADLINE, enabled: bool | None = True
@@ -190,7 +183,7 @@ class Display:
             nodes = self.accessible.find(app=app, name=button)
             return any(enabled is None or ("enabled" in node["states"]) is enabled for node in nodes)
 
-        self._until(look, f"button {button!r} enabled={enabled}", deadline)
+        self.until(look, f"button {button!r} enabled={enabled}", deadline)
 
     def screenshot(self, path: Path, *, window: int | None = None) -> Path:
         """A PNG of the whole screen or of one window."""
@@ -258,7 +251,8 @@ class Display:
             raise DisplayError(f"xdotool {arguments[0]}: {done.stderr.strip()}")
         return done.stdout
 
-    def _until(self, look: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
+    def until(self, look: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
+        """Look again and again until something true is seen; it is returned. Raises DisplayError at the deadline."""
         end = time.monotonic() + deadline
         while True:
             seen = look()
@@ -280,62 +274,6 @@ class Display:
         return ""
 
 
-class Accessible:
-    """The tree of AT-SPI. A node has role, name, description, states, extents, text, depth, actions."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [_SYSTEM_PYTHON, "-W", "ignore", str(_READER)],
-            env={key: value for key, value in environment.items() if not key.startswith("PYTHON")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._call("hello")
-
-    def tree(self, app: str = "Pero") -> list[dict[str, Any]]:
-        """Every visible node of an application, in the order of the tree."""
-        nodes: list[dict[str, Any]] = self._call("tree", app=app)
-        return nodes
-
-    def find(self, *, app: str = "Pero", name: str | None = None, role: str | None = None) -> list[dict[str, Any]]:
-        return [
-            node
-            for node in self.tree(app)
-            if (name is None or node["name"] == name) and (role is None or node["role"] == role)
-        ]
-
-    def act(self, name: str, *, app: str = "Pero") -> None:
-        """Do the first action (press, toggle) of the first thing of this name that has one."""
-        if not self._call("act", app=app, name=name):
-            raise DisplayError(f"nothing called {name!r} to act on")
-
-    def announcements(self) -> list[str]:
-        """What a screen reader was told to say since the last call: announcements and alerts."""
-        said: list[str] = self._call("announcements")
-        return said
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        _end(self._process)
-        self._process.stdout.close()
-
-    def _call(self, verb: str, **arguments: object) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"verb": verb, **arguments}).encode() + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise DisplayError("the AT-SPI reader ended")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise DisplayError(f"AT-SPI: {answer['error']}")
-        return answer["result"]
-
-
 def _read_line(descriptor: int, who: str) -> str:
     """The line that a program writes when it stands."""
     with os.fdopen(descriptor, "rb") as pipe:
@@ -344,15 +282,3 @@ def _read_line(descriptor: int, who: str) -> str:
     if not line:
         raise DisplayError(f"{who} did not start")
     return line
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and the group of those that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

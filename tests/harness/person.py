@@ -43,7 +43,7 @@ class Person:
     async def reads(self, part: str) -> None:
         """Wait until this can be read in the window by a screen reader."""
         await asyncio.to_thread(
-            self.display._until,
+            self.display.until,
             lambda: any(part in (node["name"] or "") for node in self.display.accessible.tree()),
             f"the words {part!r}",
         )
