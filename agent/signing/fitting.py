@@ -10,7 +10,7 @@ import msgspec
 from agent.certificates.description import Description, describe, problems
 from agent.consent.prompter import OfferedCertificate
 from agent.errors import CertificateDamaged
-from agent.model import CertificateEntry, Listing, TokenState
+from agent.model import KEY_FILES, CertificateEntry, Listing, TokenState
 
 MAX_FILTER = 64  # entries of each list of a filter
 
@@ -92,6 +92,7 @@ def _offer(candidate: Candidate) -> OfferedCertificate:
         warnings=warnings(token),
         problems=candidate.problems,
         protected_path=token.protected_path,
+        key_file=token.module == KEY_FILES,
     )
 
 
