@@ -1,0 +1,84 @@
+"""Memory: the proportional set size of each process (proc(5), smaps_rollup), in megabytes of a million bytes.
+
+Pages that several processes map are divided among all of them, so other Pythons on the machine make it smaller; what
+a process has for itself alone stands in the second table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.desktop import messages
+from agent.desktop.window_process import open_window
+from tests.benchmarks.clients import native_host
+from tests.benchmarks.figures import Figure
+from tests.harness import prompts
+from tests.harness.softhsm import MODULE
+from tests.harness.whole import Desk, end
+
+GOAL = 60.0  # megabytes of the agent and one worker
+
+
+class Size(NamedTuple):
+    """Megabytes."""
+
+    proportional: float
+    own: float
+
+
+def figures(desk: Desk) -> tuple[list[Figure], list[Figure]]:
+    """Proportional sizes and own sizes. The desk has a token and a key file; no agent runs."""
+    sizes = asyncio.run(_sizes(desk))
+    proportional = {name: Figure(name, [size.proportional], unit="MB") for name, size in sizes.items()}
+    own = {name: Figure(name, [size.own], unit="MB") for name, size in sizes.items()}
+    return list(_rows(proportional)), list(_rows(own))
+
+
+def _rows(figures: dict[str, Figure]) -> Iterator[Figure]:
+    bare = figures.pop("bare python")
+    for figure in figures.values():
+        yield Figure(figure.name, figure.samples, unit="MB", reference=bare)
+    both = figures["agent, idle"].median + figures["worker, SoftHSM"].median
+    yield Figure("agent and the SoftHSM worker", [both], unit="MB", goal=GOAL)
+
+
+async def _sizes(desk: Desk) -> dict[str, Size]:
+    found = {}
+    agent = desk.start_agent()
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert waiting.stdout is not None
+        waiting.stdout.readline()
+        desk.pero("certificates")
+        found["bare python"] = _size(waiting.pid)
+        found["agent, idle"] = _size(agent.pid)
+        for worker in desk.children("agent.tokens.worker"):
+            kind, place = worker.cmdline()[-2:]
+            if kind == "keyfiles":
+                found["worker, key files"] = _size(worker.pid)
+            elif place == MODULE:
+                found["worker, SoftHSM"] = _size(worker.pid)
+        async with open_window(messages.ShowSigning(prompts.signing()), desk.environment) as window:
+            found["window"] = _size(window._process.pid)
+        with native_host(desk.places.host_launcher) as host:
+            found["native host"] = _size(host.pid)
+    finally:
+        waiting.communicate(b"\n")
+        end(agent)
+    return found
+
+
+def _size(process: int) -> Size:
+    """Raises PermissionError where this user may not look: workers and windows hide their memory from all but root."""
+    fields = {}
+    for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]:
+        name, kilobytes, *_ = line.split()
+        fields[name] = int(kilobytes) * 1024 / 1e6
+    return Size(fields["Pss:"], fields["Private_Clean:"] + fields["Private_Dirty:"])
