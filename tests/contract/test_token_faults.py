@@ -188,27 +188,36 @@ async def main():
     pool = TokenPool(lambda: [sys.argv[1]], pathlib.Path(sys.argv[2]))
     await pool.listing()
     print(*pool.worker_processes().values(), flush=True)
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, told.set)
     try:
-        await asyncio.Event().wait()
+        await told.wait()
+        await pool.listing()
     finally:
         await pool.close()
 asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(("end", "hanging"), [(signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGINT, False)])
 async def test_the_worker_ends_with_the_agent_and_without_a_word(
-    shim: Shim, tmp_path: Path, end: signal.Signals
+    shim: Shim, tmp_path: Path, end: signal.Signals, hanging: bool
 ) -> None:
     agent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", AGENT, shim.path, str(tmp_path / "key-files"), start_new_session=True,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    assert agent.stdout is not None
+    assert agent.stdin
+    assert agent.stdout
     worker = psutil.Process(int(await agent.stdout.readline()))
+    if hanging:
+        shim.does("C_GetSlotList hang")
+        agent.stdin.write(b"\n")
+        await shim.reached("C_GetSlotList")
     os.killpg(agent.pid, end)  # as Ctrl-C reaches every process in the foreground of a terminal
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [worker], 10)
+    for left in alive:
+        left.kill()
     _, said = await agent.communicate()
-    gone, alive = await asyncio.to_thread(psutil.wait_procs, [worker], 10)
     assert alive == []
-    assert gone
     assert b"worker.py" not in said
