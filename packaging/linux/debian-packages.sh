@@ -18,6 +18,8 @@ lines() {
 }
 
 installed() {
+    # A Python that is not Debian's brings its own venv.
+    if [ "$1" = python3-venv ] && python3 -c 'import ensurepip, venv' 2>/dev/null; then return 0; fi
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | head -c 9)" = installed ]
 }
 
@@ -32,6 +34,10 @@ missing() {
     done < <(lines "$@") | sort -u
 }
 
+no_lists() {
+    [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -print -quit 2>/dev/null)" ]
+}
+
 # apt-get, told on the screen only where it fails.
 apt() {
     apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 "$@" </dev/null >>"$log" 2>&1
@@ -41,9 +47,7 @@ install() {
     export DEBIAN_FRONTEND=noninteractive
     mkdir -p "$(dirname -- "$log")"
     : >"$log"
-    if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -print -quit 2>/dev/null)" ]; then
-        apt update || true
-    fi
+    if no_lists; then apt update || true; fi
     # Lists that are old name versions that are gone: look again once.
     apt install -y --no-install-recommends "$@" ||
         { apt update && apt install -y --no-install-recommends "$@"; } ||
@@ -60,6 +64,7 @@ if [ "$(id -u)" -ne 0 ]; then
     {
         echo "These Debian packages are missing: ${absent[*]}"
         echo "Install them with:"
+        if no_lists; then echo "    sudo apt-get update"; fi
         echo "    sudo apt-get install --no-install-recommends ${absent[*]}"
         echo "and say the same again."
     } >&2
