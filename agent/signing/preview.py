@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 
 from agent.algorithms import SHA256
 from agent.consent.prompter import ShownDocument
@@ -12,6 +13,7 @@ from agent.texts.visible import visible
 
 MAX_PREVIEW = 20_000  # characters
 _MAX_BYTES = 4 * MAX_PREVIEW
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")  # but not the ones of lines, pages and tabulators
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -51,10 +53,6 @@ def preview_text(content: bytes) -> str | None:
         text = decoder.decode(head, final=len(head) == len(content))
     except UnicodeDecodeError:
         return None
-    if "\0" in text or _controls(text) > len(text) // 100:
+    if "\0" in text or len(_CONTROLS.findall(text)) > len(text) // 100:
         return None
     return visible(text, keep="\n\t")
-
-
-def _controls(text: str) -> int:
-    return sum(character < " " and character not in "\n\r\t\f" for character in text)

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+_PLAIN_TEXT = re.compile(r"[ -~№«»—–…А-Яа-яЁё]*")  # where letters of two scripts may stand in one word
 _PLAIN = re.compile(r"[ -~№«»—–…]*|[ -.0-@\[-`{-~А-Яа-яЁё№«»—–…]*")
 _MARKS = 2  # combining marks that a letter may carry ; stacks of them cover the lines above
 
@@ -36,7 +37,7 @@ def visible(text: str, *, keep: str = "") -> str:
     `keep`: control characters and spaces that stay, such as "\\n\\t" for a text of many lines; in such a text the
     look-alike letters stay too, since it is read as a text and not compared as a name.
     """
-    if _PLAIN.fullmatch(text):
+    if _PLAIN.fullmatch(text) or (keep and _PLAIN_TEXT.fullmatch(text.translate(dict.fromkeys(map(ord, keep))))):
         return text
     text = unicodedata.normalize("NFC", text)
     if not keep:
