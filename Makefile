@@ -115,7 +115,7 @@ browser_extension/node_modules/.installed: browser_extension/package.json browse
 
 .PHONY: tokens
 tokens:
-	@$(MAKE) -C tests/tokens
+	@$(MAKE) --silent -C tests/tokens
 
 .PHONY: lock
 lock:
