@@ -20,6 +20,7 @@ from agent.errors import OriginRefused
 
 MAX_ORIGIN = 512  # characters
 REFUSAL = timedelta(minutes=10)
+KEPT_TO = timedelta(minutes=1)  # how exactly the file says when a site last signed
 MAX_UNANSWERED = 3  # first contacts that may end without an answer before they count as a refusal
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -92,6 +93,7 @@ class Origins:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._sites = self._load()
+        self._written: dict[str, datetime] = {}  # the last uses that stand in the file
         self._unanswered: dict[str, int] = {}
 
     def _load(self) -> dict[str, Site]:
@@ -130,10 +132,20 @@ class Origins:
             self._unanswered[origin] = count
 
     def used(self, origin: str, now: datetime) -> None:
-        """Remember when a site last signed; sites that are not remembered stay so."""
+        """Remember when a site last signed; sites that are not remembered stay so.
+
+        Exact while we run; the file is not written again for each signature of the same minute.
+        """
         site = self._sites.get(origin)
-        if site and site.allowed:
-            self._put(origin, msgspec.structs.replace(site, last_used=now))
+        if site is None or not site.allowed:
+            return
+        used = msgspec.structs.replace(site, last_used=now)
+        written = self._written.get(origin)
+        if written is None or not written <= now < written + KEPT_TO:
+            self._put(origin, used)
+            self._written[origin] = now
+        else:
+            self._sites = {**self._sites, origin: used}
 
     def forget(self, origin: str) -> bool:
         if origin not in self._sites:

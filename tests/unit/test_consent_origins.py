@@ -104,3 +104,21 @@ def test_a_damaged_file_allows_nobody_and_is_kept_aside(tmp_path: Path, damage: 
     assert path.with_suffix(".damaged").read_bytes() == damage
     sites.allow(SITE, NOON)
     assert Origins(path).is_allowed(SITE)
+
+
+def test_the_last_use_is_exact_while_the_agent_runs_and_kept_to_the_minute(tmp_path: Path) -> None:
+    path = tmp_path / "sites.json"
+    sites = Origins(path)
+    sites.allow(SITE, NOON)
+    hour = NOON + timedelta(hours=1)
+    sites.used(SITE, hour)
+    assert Origins(path).all()[SITE].last_used == hour
+    for seconds in (1, 59):
+        before = path.stat().st_ino
+        sites.used(SITE, hour + timedelta(seconds=seconds))
+        assert sites.all()[SITE].last_used == hour + timedelta(seconds=seconds)
+        assert path.stat().st_ino == before  # a file that is written is replaced by another
+        assert Origins(path).all()[SITE].last_used == hour
+    for moment in (hour + timedelta(seconds=60), hour - timedelta(days=1)):  # also where the clock was set back
+        sites.used(SITE, moment)
+        assert Origins(path).all()[SITE].last_used == moment
