@@ -141,7 +141,7 @@ def run(environment: Mapping[str, str], started: Callable[[int | None], None] = 
 
     Raises AlreadyRunning, StateUnsafe, SettingsDamaged.
     """
-    harden(secret=False)
+    harden(secret=True)
     places = locations(environment)
     secure_folder(places.state)
     with _lock(places):

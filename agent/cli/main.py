@@ -61,7 +61,7 @@ class _Commands(click.Group):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. `arguments` without the program's name."""
-    harden(secret=False)
+    harden(secret=True)
     given = list(sys.argv[1:] if arguments is None else arguments)
     context = contexts.context_from(contexts.environment())
     speak(context.language, context.environment)
