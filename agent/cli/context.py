@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import os
@@ -40,6 +39,8 @@ class Context:
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a command's coroutine to its end. Ctrl-C cancels it and comes out as KeyboardInterrupt."""
+        import asyncio
+
         return asyncio.run(coroutine)
 
     def session(self, pin: PinChoice | None = None) -> AbstractAsyncContextManager[Call]:

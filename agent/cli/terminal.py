@@ -140,8 +140,8 @@ class _Asker:
         if ask.protected_path:  # the reader asks; a wrong PIN is not tried again without the person
             self._send(None if ask.retry else bytearray())
             return
-        self._terminal.write(self._context.text(self._question) + " ")
         with self._terminal.hidden():
+            self._terminal.write(self._context.text(self._question) + " ")
             typed = self._terminal.read_line((self._channel.fileno(), self._stopped))
         if typed is None:
             return
