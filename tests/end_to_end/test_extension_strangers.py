@@ -112,6 +112,7 @@ def test_garbage_from_one_page_leaves_the_others_alone(world: World, page: Page,
     raw.evaluate(
         f"raw(...{json.dumps(GARBAGE)}, {{}}, new ArrayBuffer(9), 7, null, {json.dumps(last)}); await until('\"last\"')"
     )
+    assert raw.evaluate("return (await until('no JSON')).length"), "what is no JSON is answered, not dropped"
     raw.evaluate("window.postMessage('pero:connect:1', '/'); window.postMessage({ pero: 1 }, '/')")
     world.agent.release("sign")
     assert page.evaluate("return (await call).detached") is True

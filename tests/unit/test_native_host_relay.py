@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,12 @@ def host(path: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         [launcher, ORIGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, cwd="/", bufsize=0
     ) as process:
+        overdue = threading.Timer(DEADLINE, process.kill)
+        overdue.start()
         try:
             yield process
         finally:
+            overdue.cancel()
             process.kill()
 
 
