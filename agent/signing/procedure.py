@@ -24,6 +24,7 @@ from typing import Protocol
 import msgspec
 
 from agent.algorithms import SignatureAlgorithm, algorithm_for, digest_for_key, digest_named
+from agent.certificates import libraries
 from agent.certificates.chain import chain_for
 from agent.certificates.description import Description
 from agent.cms.attributes import signed_attributes
@@ -87,6 +88,7 @@ class Signing:
         self._journal = journal
         self._queue = queue
         self._now = now
+        self._loading: asyncio.Future[None] | None = None
 
     async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
         """Raises the errors of each step; whatever is raised stands in the journal."""
@@ -111,6 +113,7 @@ class Signing:
         entry = self._journal.begin("choose", {"origin": origin, "asked_by": prompter.kind})
         try:
             async with self._queue.turn():
+                self._load_libraries()
                 listing = await self._tokens.listing()
                 found = candidates(listing, wanted, self._now())
                 prompt = ChoicePrompt(
@@ -128,6 +131,7 @@ class Signing:
 
     async def _sign(self, request: SignRequest, document: ShownDocument, prompter: Prompter, entry: int) -> SignResult:
         async with self._queue.turn() as patience:
+            self._load_libraries()
             listing = await self._tokens.listing()  # 1
             found = _fitting(listing, request, self._now())
             prompt = SigningPrompt(
@@ -155,6 +159,11 @@ class Signing:
                         await dialogue.done()
                         return result
                     patience.renew()
+
+    def _load_libraries(self) -> None:
+        """In a thread, the first time: while tokens and then the person are waited for."""
+        if self._loading is None:
+            self._loading = asyncio.get_running_loop().run_in_executor(None, libraries.load)
 
     async def _make(
         self, request: SignRequest, chosen: Candidate, listing: Listing, dialogue: Dialogue, entry: int
