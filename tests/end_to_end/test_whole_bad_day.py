@@ -239,6 +239,7 @@ def test_a_browser_that_is_killed_in_mid_request_frees_the_queue(desk: Desk) -> 
     assert (desk.folder / "after.txt.p7s").stat().st_size > 500
 
 
+@pytest.mark.slow
 def test_a_window_left_open_for_90_seconds_still_signs_in_both_browsers(tmp_path: Path) -> None:
     """Browsers end idle backgrounds of extensions after 30 seconds; the open native port must keep ours."""
     desks = [Desk(tmp_path / family, family) for family in FAMILIES]
