@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from tests.harness.command_line import PERO, CommandLine
 from tests.harness.keyfiles import PASSPHRASE, Identity, KeyFile, make_key_file
 from tests.harness.openssl import openssl
 from tests.harness.softhsm import PIN, SoftHsm, make_softhsm
+from tests.harness.whole import until
 
 CONTENT = "Договор № 1\n".encode()
 
@@ -212,18 +215,21 @@ def test_a_journal_that_cannot_be_written_lets_nothing_be_signed(pero: CommandLi
     assert not list(pero.folder.glob("*.p7s"))
 
 
+def test_a_file_that_came_while_the_pin_was_waited_for_stays(pero: CommandLine, key_file: KeyFile) -> None:
+    with waiting_for_its_pin(pero) as (process, writer):
+        (pero.folder / "contract.txt.p7s").write_bytes(b"of somebody else")
+        os.write(writer, PASSPHRASE.encode() + b"\n")
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert b"File exists" in complaint
+    assert (pero.folder / "contract.txt.p7s").read_bytes() == b"of somebody else"
+    assert not list(pero.folder.glob(".contract.txt.p7s*")), "what was written beside it is gone"
+
+
 def test_a_command_that_is_interrupted_leaves_nothing_behind(pero: CommandLine, key_file: KeyFile) -> None:
-    """It waits for a PIN that never comes."""
-    reader, writer = os.pipe()
-    process = subprocess.Popen(
-        [PERO, "sign", "contract.txt", "--pin-fd", str(reader)],
-        env=pero.environment, cwd=pero.folder, pass_fds=(reader,), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    os.close(reader)
-    wait_for_intention(pero)
-    process.send_signal(signal.SIGINT)
-    output, complaint = process.communicate(timeout=60)
-    os.close(writer)
+    with waiting_for_its_pin(pero) as (process, _writer):
+        process.send_signal(signal.SIGINT)
+        output, complaint = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, b"")
     assert b"Traceback" not in complaint
     assert not list(pero.folder.glob("*.p7s"))
@@ -231,17 +237,25 @@ def test_a_command_that_is_interrupted_leaves_nothing_behind(pero: CommandLine, 
     assert (entries[-1]["kind"], entries[-1]["facts"]["outcome"]) == ("outcome", "cancelled")
 
 
-def wait_for_intention(pero: CommandLine) -> None:
-    """Until the journal says that a signature was asked for and confirmed."""
-    import sqlite3
-    import time
+@contextlib.contextmanager
+def waiting_for_its_pin(pero: CommandLine) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A `pero sign` that has confirmed and waits for its PIN, and the pipe to write it to."""
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        [PERO, "sign", "contract.txt", "--pin-fd", str(reader)],
+        env=pero.environment, cwd=pero.folder, pass_fds=(reader,), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(reader)
+    try:
+        until(lambda: confirmed(pero), "the confirmation in the journal")
+        yield process, writer
+    finally:
+        os.close(writer)
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        connection = sqlite3.connect(pero.places.journal)
-        found = connection.execute("SELECT count(*) FROM entries WHERE kind = 'confirmed'").fetchone()[0]
-        connection.close()
-        if found:
-            return
-        time.sleep(0.05)
-    raise AssertionError("no intention in the journal")
+
+def confirmed(pero: CommandLine) -> bool:
+    with contextlib.closing(sqlite3.connect(pero.places.journal)) as connection:
+        return bool(connection.execute("SELECT count(*) FROM entries WHERE kind = 'confirmed'").fetchone()[0])
