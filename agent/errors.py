@@ -295,6 +295,12 @@ class CertificateAmbiguous(PeroError):
     code, name, actor = 3010, "certificate_ambiguous", Actor.PERSON
 
 
+class DigestTooSlow(PeroError):
+    """No quick library for this digest is here, and the content would take minutes. Facts: algorithm, limit (bytes)."""
+
+    code, name, actor = 3011, "digest_too_slow", Actor.ADMINISTRATOR
+
+
 # 4000: the machine, settings, journal, files
 
 
@@ -398,7 +404,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     TokenAbsent, PinIncorrect, PinLocked, PinCancelled, PinNotSet, WorkerDied, WorkerHung, ModuleUnloadable,
     TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
-    SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous,
+    SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,

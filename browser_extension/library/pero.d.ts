@@ -35,6 +35,7 @@
  * | no_certificate | 3001 | no certificate fits | person |
  * | certificate_unknown, certificate_unusable | 3002, 3003 | the certificate asked for | person |
  * | digest_length, algorithm_unsupported, document_too_large | 3004-3006 | what was to be signed | page |
+ * | digest_too_slow | 3011 | no quick library for GOST digests, and the document is large | administrator |
  * | journal_unwritable | 4001 | the journal cannot be written, so nothing is signed | administrator |
  * | state_unsafe | 4003 | a folder of Pero is open to others | administrator |
  * | not_running | 4009 | Pero is installed and does not run | person |
@@ -54,7 +55,7 @@ export type ErrorCode =
   | "worker_died" | "worker_hung" | "module_unloadable" | "token_failed" | "key_absent"
   | "signature_wrong" | "mechanism_unsupported"
   | "no_certificate" | "certificate_unknown" | "certificate_unusable"
-  | "digest_length" | "algorithm_unsupported" | "document_too_large"
+  | "digest_length" | "algorithm_unsupported" | "document_too_large" | "digest_too_slow"
   | "journal_unwritable" | "state_unsafe" | "not_running"
   | "not_installed" | "host_missing" | "host_forbidden" | "host_exited" | "unreachable" | "connection_lost"
   | (string & {});
@@ -142,7 +143,7 @@ export interface PeroDocument {
 /** The digest of a document that stays with the page. The person is told that its content cannot be shown. */
 export interface PeroDigest {
   name: string;
-  algorithm: "sha256" | "sha384" | "sha512";
+  algorithm: "sha256" | "sha384" | "sha512" | "streebog256" | "streebog512";
   value: Uint8Array | ArrayBuffer;
   /** Of the document, in bytes. */
   size?: number;
@@ -155,7 +156,7 @@ export interface SignOptions extends CallOptions {
   filter?: Filter;
   /** Whether the document is put into the signature; not with a digest. Default: false. */
   attached?: boolean;
-  digestAlgorithm?: "sha256" | "sha384" | "sha512";
+  digestAlgorithm?: "sha256" | "sha384" | "sha512" | "streebog256" | "streebog512";
 }
 
 export interface Signature {
