@@ -32,6 +32,7 @@ help:
 	@echo 'make bench        print the figures: times and memory'
 	@echo 'make setup        bring the machine to what Pero needs to run: Debian packages, .venv, catalogues, extension'
 	@echo 'make screenshots  take pictures of all windows (build/screenshots), and those of README.md anew'
+	@echo 'make extension    build the browser extension (build/extension/chromium, build/extension/firefox)'
 	@echo 'make tokens       compile the PKCS#11 modules that the tests use'
 	@echo 'make lock         write the lock files anew (LOCK_OPTIONS=--upgrade)'
 	@echo 'make clean        remove what was made: build, .venv, catalogues, caches'
