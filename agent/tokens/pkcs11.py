@@ -146,6 +146,17 @@ class Session:
         return [(handle, self._read(handle, attributes)) for handle in handles]
 
     def _read(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:
+        """All at once; the binding's own way takes five looks at each attribute, 10 microseconds each."""
+        template = LowLevel.ckattrlist(len(attributes))
+        views = [template[index] for index in range(len(attributes))]
+        for view, attribute in zip(views, attributes, strict=True):
+            view.SetType(attribute)
+        for _ in ("sizes", "values"):
+            if self._low.C_GetAttributeValue(self._session.session, handle, template) != PyKCS11.CKR_OK:
+                return self._read_odd(handle, attributes)
+        return [_attribute(view) for view in views]
+
+    def _read_odd(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:
         with suppress(PyKCS11.PyKCS11Error):
             return [_value(value) for value in self._session.getAttributeValue(handle, attributes)]
         return [self._read_one(handle, attribute) for attribute in attributes]
@@ -189,7 +200,7 @@ class Session:
                 raise self._module.error(return_codes.USER_NOT_LOGGED_IN, "C_Login", self._token) from error
         signature = LowLevel.ckbytelist(SIGNATURE_LIMIT)
         self._check("C_Sign", self._low.C_Sign(self._session.session, PyKCS11.ckbytelist(data), signature))
-        return bytes(signature)
+        return _octets(signature)
 
     def _check(self, operation: str, code: int) -> None:
         if code != PyKCS11.CKR_OK:
@@ -203,6 +214,22 @@ def _mechanism(number: int) -> Any:
 def _text(value: Any) -> str:
     """Padded text of a fixed length; what is not UTF-8 in it is replaced."""
     return str(value).encode("utf-8", "replace").decode("utf-8", "replace").strip(" \0")
+
+
+def _octets(vector: Any) -> bytes:
+    """The octets of a ckbytelist. To iterate over one takes 1.5 microseconds each; an attribute gives all at once."""
+    attribute = LowLevel.CK_ATTRIBUTE_SMART()
+    attribute.SetBin(VALUE, vector)
+    return bytes(attribute.GetBin())
+
+
+def _attribute(view: Any) -> Attribute:
+    """The value of a CK_ATTRIBUTE_SMART, whose kind the binding knows by its type."""
+    if view.IsNum():
+        return int(view.GetNum())
+    if view.IsBool():
+        return bool(view.GetBool())
+    return bytes(view.GetBin()) if view.IsBin() else str(view.GetString())
 
 
 def _value(value: Any) -> Attribute:

@@ -5,6 +5,7 @@ Reads X.509 (RFC 5280 section 4.1) as far as subjectPublicKeyInfo and checks not
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 _RSA = bytes.fromhex("2a864886f70d010101")  # rsaEncryption
@@ -25,6 +26,7 @@ class _Element(NamedTuple):
     content: bytes
 
 
+@functools.lru_cache(maxsize=64)
 def public_key(certificate: bytes) -> PublicKey:
     """The key in a DER certificate. Raises ValueError where this is none."""
     outer = _elements(certificate)
