@@ -232,6 +232,18 @@ class PinLength(PeroError):
     code, name, actor, retriable = 2015, "pin_length", Actor.PERSON, True
 
 
+class ModuleForbidden(PeroError):
+    """Policy does not allow this PKCS#11 module. Facts: module, reason (not_listed, changed: another SHA-256)."""
+
+    code, name, actor = 2016, "module_forbidden", Actor.ADMINISTRATOR
+
+
+class KeyForeign(PeroError):
+    """The key lies in another product's container on the token, out of PKCS#11's reach. Facts: token, container."""
+
+    code, name, actor = 2017, "key_foreign", Actor.PERSON
+
+
 # 3000: certificates, documents, signatures
 
 
@@ -403,6 +415,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     FrameRefused, UnattendedForbidden, OriginRefused,
     TokenAbsent, PinIncorrect, PinLocked, PinCancelled, PinNotSet, WorkerDied, WorkerHung, ModuleUnloadable,
     TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
+    ModuleForbidden, KeyForeign,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,

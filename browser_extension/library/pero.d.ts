@@ -30,6 +30,8 @@
  * | pin_incorrect, pin_locked, pin_cancelled, pin_not_set, pin_length | 2002-2005, 2015 | the PIN | person |
  * | worker_died, worker_hung, module_unloadable, token_failed | 2006-2009 | the token or its driver failed | administrator |
  * | key_absent | 2010 | there is a certificate without its key | person |
+ * | module_forbidden | 2016 | policy does not allow the token's driver | administrator |
+ * | key_foreign | 2017 | the key is in another product's container on the token | person |
  * | signature_wrong | 2013 | the token's signature does not verify; it was not let out | administrator |
  * | mechanism_unsupported | 2014 | the token cannot do this algorithm | person |
  * | no_certificate | 3001 | no certificate fits | person |
@@ -53,6 +55,7 @@ export type ErrorCode =
   | "message_too_large" | "frame_refused" | "origin_refused"
   | "token_absent" | "pin_incorrect" | "pin_locked" | "pin_cancelled" | "pin_not_set" | "pin_length"
   | "worker_died" | "worker_hung" | "module_unloadable" | "token_failed" | "key_absent"
+  | "module_forbidden" | "key_foreign"
   | "signature_wrong" | "mechanism_unsupported"
   | "no_certificate" | "certificate_unknown" | "certificate_unusable"
   | "digest_length" | "algorithm_unsupported" | "document_too_large" | "digest_too_slow"
