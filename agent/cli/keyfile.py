@@ -11,7 +11,6 @@ from agent.cli.asking import asking, kind_of, pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.listing import describe, thumbprint
 from agent.cli.output import plain, say
-from agent.errors import CertificateUnknown, TokenAbsent
 from agent.model import KEY_FILES
 
 if TYPE_CHECKING:
@@ -71,10 +70,7 @@ def forget(context: Context, certificate: str, as_json: bool) -> None:
 
 async def _forgotten(context: Context, wanted: str) -> dict[str, Any]:
     async with context.session() as call:
-        try:
-            return await call("forget_key_file", {"thumbprint": wanted})
-        except TokenAbsent as error:  # nothing is to be connected here: there is no such key file
-            raise CertificateUnknown(thumbprint=wanted) from error
+        return await call("forget_key_file", {"thumbprint": wanted})
 
 
 async def _added(context: Context, choice: PinChoice, path: str) -> dict[str, Any]:

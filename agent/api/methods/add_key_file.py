@@ -16,6 +16,7 @@ from agent.certificates.description import describe
 from agent.consent.prompter import PassphrasePrompt
 from agent.errors import BadParameters, DocumentTooLarge, FileUnreadable, PeroError, PinCancelled
 from agent.model import CertificateEntry
+from agent.signing.intention import intention
 
 MAX_KEY_FILE = 1 << 20  # bytes
 
@@ -30,16 +31,10 @@ async def add_key_file(services: Services, caller: Caller, parameters: Parameter
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
     content = await asyncio.to_thread(_read, path)
-    entry = services.journal.begin("add_key_file", {"file": path.name, "asked_by": caller.prompter.kind})
-    try:
+    facts = {"file": path.name, "asked_by": caller.prompter.kind}
+    with intention(services.journal, "add_key_file", facts, file=path.name) as begun:
         added = await _ask_and_add(services, caller, path.name, content)
-    except PeroError as error:
-        services.journal.finish(entry, error.name, {"file": path.name})
-        raise
-    except asyncio.CancelledError:
-        services.journal.finish(entry, "cancelled", {"file": path.name})
-        raise
-    services.journal.finish(entry, "added", {"certificate": added[0].thumbprint if added else ""})
+        begun.ended("added", certificate=added[0].thumbprint if added else "")
     return {"certificates": [wire.certificate(describe(one.der), one.chain) for one in added]}
 
 

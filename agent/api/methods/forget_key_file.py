@@ -9,6 +9,8 @@ import msgspec
 from agent.api.caller import Caller
 from agent.api.method import COMMAND, Method
 from agent.api.services import Services
+from agent.errors import CertificateUnknown, TokenAbsent
+from agent.signing.intention import intention
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,9 +19,13 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def forget_key_file(services: Services, _caller: Caller, parameters: Parameters) -> dict[str, Any]:
     """Raises CertificateUnknown where no key file has this certificate."""
-    entry = services.journal.begin("forget_key_file", {"certificate": parameters.thumbprint})
-    await services.tokens.forget_key_file(parameters.thumbprint)
-    services.journal.finish(entry, "forgotten", {"certificate": parameters.thumbprint})
+    certificate = parameters.thumbprint
+    with intention(services.journal, "forget_key_file", {"certificate": certificate}, certificate=certificate) as begun:
+        try:
+            await services.tokens.forget_key_file(certificate)
+        except TokenAbsent as error:
+            raise CertificateUnknown(thumbprint=certificate) from error
+        begun.ended("forgotten", certificate=certificate)
     return {"forgotten": True}
 
 

@@ -1,0 +1,43 @@
+"""An intention in the journal, and its outcome whatever happens: done, refused, failed, withdrawn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from agent.errors import Fact, Internal, PeroError
+from agent.journal import Journal
+
+
+class Intention:
+    """What is being done. `outcome` and `facts` are for the entry that ends it, when it ends well."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.outcome = "done"
+        self.facts: dict[str, Fact] = {}
+
+    def ended(self, outcome: str, **facts: Fact) -> None:
+        self.outcome, self.facts = outcome, facts
+
+
+@contextmanager
+def intention(journal: Journal, kind: str, facts: Mapping[str, Fact], **failed: Fact) -> Iterator[Intention]:
+    """Write the intention, run the block, write how it ended. `failed`: facts of the outcome where it ends badly.
+
+    Raises JournalUnwritable before the block, which is then not run, or after it: what it made is then not let out.
+    """
+    begun = Intention(journal.begin(kind, facts))
+    try:
+        yield begun
+    except BaseException as error:
+        journal.finish(begun.number, _name(error), failed)
+        raise
+    journal.finish(begun.number, begun.outcome, begun.facts)
+
+
+def _name(error: BaseException) -> str:
+    if isinstance(error, PeroError):
+        return error.name
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else Internal.name
