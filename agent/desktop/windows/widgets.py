@@ -112,8 +112,9 @@ class Banner(QFrame):
         self._kind = kind
         self._label.setText(text)
         self._label.setAccessibleName(text)
-        size = self.fontMetrics().height()
-        self._icon.setPixmap(self.style().standardIcon(_ICONS[kind]).pixmap(size, size))
+        if text:  # the first icon of a style is looked for on the disk
+            size = self.fontMetrics().height()
+            self._icon.setPixmap(self.style().standardIcon(_ICONS[kind]).pixmap(size, size))
         self.setVisible(bool(text))
         self.update()
         if text and changed:
