@@ -41,6 +41,7 @@ class Caller:
         self.transport = transport
         self.prompter = prompter
         self.allowed_once = False  # allowed for as long as this connection lives
+        self.gone = False  # its connection ended: nothing more is begun for it
         self.pending: dict[Identifier, Pending] = {}
 
     def withdraw_all(self, reason: PeroError) -> None:

@@ -37,6 +37,7 @@ class Dispatcher:
     def closed(self, caller: Caller) -> None:
         """The connection is gone: what it asked for is withdrawn, and the queue goes on."""
         self._callers.discard(caller)
+        caller.gone = True
         caller.withdraw_all(Cancelled())
 
     def stop(self) -> None:
@@ -58,6 +59,8 @@ class Dispatcher:
             request = parse_request(payload)
             if request.id in caller.pending:
                 raise BadRequest(detail="id is in use")
+            if caller.gone:
+                raise Cancelled()
         except PeroError as error:
             return failure(identifier_of(payload), error, language)
         task = asyncio.ensure_future(self._answer(caller, request))

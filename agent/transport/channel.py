@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections import deque
 
 from native_host.framing import HEADER, FrameBuffer, FrameError, length, pack
 
-_READ = 256 << 10  # bytes at a time
+_READ = 64 << 10  # bytes at a time
 _MAX_DESCRIPTORS = 4
 
 
@@ -20,7 +21,7 @@ class FrameChannel:
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self._socket = connection
-        self._frames: list[bytes] = []
+        self._frames: deque[bytes] = deque()
         self._buffer = FrameBuffer()
         self._writing = asyncio.Lock()
         self._ended = False
@@ -64,7 +65,7 @@ class FrameChannel:
                     raise FrameError("end inside a frame")
                 return None
             self._frames.extend(self._buffer.feed(data))
-        return self._frames.pop(0)
+        return self._frames.popleft()
 
     async def write(self, payload: bytes) -> None:
         """Raises ConnectionError where the peer is gone, FrameError where the payload is over MAX_FRAME."""

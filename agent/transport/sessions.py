@@ -6,7 +6,6 @@ Each request runs as a task of its own; when the connection ends, what it asked 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import os
 from collections.abc import Callable
@@ -22,7 +21,8 @@ from agent.consent.origins import parse_origin
 from agent.consent.prompter import Prompter
 from agent.errors import BadRequest, FrameRefused, NotAllowed, PeroError, UnattendedForbidden
 from agent.transport.channel import FrameChannel
-from agent.transport.envelopes import Envelope, Unwrapper, wrapped
+from agent.transport.envelopes import Envelope, Unwrapper
+from agent.transport.outbox import Outbox
 from native_host.framing import FrameError
 from native_host.manifests import EXTENSION_IDS
 
@@ -116,8 +116,7 @@ class _Command:
         self._dispatcher = dispatcher
         self._channel = channel
         self._caller = Caller(Role.COMMAND, "", "local_socket", prompter)
-        self._chunk_ids = itertools.count(1)
-        self._sending = asyncio.Lock()
+        self._outbox = Outbox(channel)
 
     async def run(self) -> None:
         self._dispatcher.opened(self._caller)
@@ -126,16 +125,14 @@ class _Command:
                 try:
                     while (frame := await self._channel.read()) is not None:
                         tasks.create_task(self._answer(frame))
+                        await self._outbox.room()
                 finally:
                     self._dispatcher.closed(self._caller)
         except* (ConnectionError, FrameError):
             _log.info("command_gone")
 
     async def _answer(self, frame: bytes) -> None:
-        answer = await self._dispatcher.handle(self._caller, frame)
-        async with self._sending:
-            for payload in wrapped(answer, None, f"a{next(self._chunk_ids)}"):
-                await self._channel.write(payload)
+        await self._outbox.send(await self._dispatcher.handle(self._caller, frame), None)
 
 
 class _Browser:
@@ -149,8 +146,7 @@ class _Browser:
         self._unwrapper = Unwrapper()
         self._pages: dict[str, Caller] = {}
         self._extension = Caller(Role.EXTENSION, "", "native_messaging", prompter)
-        self._chunk_ids = itertools.count(1)
-        self._sending = asyncio.Lock()  # chunks of one message are not mixed with another's
+        self._outbox = Outbox(channel)
 
     async def run(self) -> None:
         self._dispatcher.opened(self._extension)
@@ -159,6 +155,7 @@ class _Browser:
                 try:
                     while (frame := await self._channel.read()) is not None:
                         await self._take(frame, tasks)
+                        await self._outbox.room()
                 finally:
                     for caller in (self._extension, *self._pages.values()):
                         self._dispatcher.closed(caller)
@@ -166,28 +163,29 @@ class _Browser:
             _log.info("native_host_gone")
 
     async def _take(self, frame: bytes, tasks: asyncio.TaskGroup) -> None:
+        """Whose the envelope is, is settled in the order of arrival: a page's end may follow its request at once."""
         try:
             envelope = self._unwrapper.envelope(frame)
         except PeroError as error:
-            await self._send(failure(None, error, self._language), None)
+            await self._outbox.send(failure(None, error, self._language), None)
             return
         if envelope is None:
             return
         if envelope.closed:
-            caller = self._pages.pop(envelope.page or "", None)
-            if caller is not None:
-                self._dispatcher.closed(caller)
+            gone = self._pages.pop(envelope.page or "", None)
+            if gone is not None:
+                self._dispatcher.closed(gone)
             return
-        tasks.create_task(self._answer(envelope))
-
-    async def _answer(self, envelope: Envelope) -> None:
-        message = envelope.message
         try:
             caller = self._caller(envelope)
         except PeroError as error:
-            await self._send(failure(identifier_of(message), error, self._language), envelope.page)
+            refusal = failure(identifier_of(envelope.message), error, self._language)
+            await self._outbox.send(refusal, envelope.page)
             return
-        await self._send(await self._dispatcher.handle(caller, message), envelope.page)
+        tasks.create_task(self._answer(caller, envelope))
+
+    async def _answer(self, caller: Caller, envelope: Envelope) -> None:
+        await self._outbox.send(await self._dispatcher.handle(caller, envelope.message), envelope.page)
 
     def _caller(self, envelope: Envelope) -> Caller:
         """The caller of this envelope. A page's name belongs to the origin that used it first.
@@ -209,8 +207,3 @@ class _Browser:
         caller = self._pages[envelope.page] = Caller(Role.PAGE, origin, "native_messaging", self._prompter)
         self._dispatcher.opened(caller)
         return caller
-
-    async def _send(self, message: bytes, page: str | None) -> None:
-        async with self._sending:
-            for payload in wrapped(message, page, f"a{next(self._chunk_ids)}"):
-                await self._channel.write(payload)
