@@ -1,25 +1,28 @@
 """ALGORITHMS: key type and digest to object identifiers and mechanism. One row is one algorithm.
 
 RSA is PKCS#1 v1.5 (RFC 8017 section 8.2; in CMS RFC 3370 section 3.2, digest identifiers RFC 5754); ECDSA in CMS is
-RFC 5753 section 2.1 with the identifiers of RFC 5758.
+RFC 5753 section 2.1 with the identifiers of RFC 5758. GOST R 34.10-2012 in CMS has the key's identifier as that of the
+signature and no parameters, as the samples of R 1323565.1.025-2019 have it; its digest is fixed by the key (RFC 9215).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import hashlib
+from typing import NamedTuple, Protocol
 
 from agent.errors import AlgorithmUnsupported
+from agent.gost import digest as streebog
 
 
 class DigestAlgorithm(NamedTuple):
-    name: str  # as hashlib calls it
+    name: str  # what `new_digest` takes
     oid: str
     size: int  # bytes
 
 
 class SignatureAlgorithm(NamedTuple):
     name: str
-    key_type: str  # "rsa" or "ec"
+    key_type: str  # "rsa", "ec", "gost256", "gost512"
     digest: DigestAlgorithm
     oid: str  # signatureAlgorithm of a SignerInfo
     parameters_null: bool  # True: parameters NULL; False: absent
@@ -29,9 +32,11 @@ class SignatureAlgorithm(NamedTuple):
 SHA256 = DigestAlgorithm("sha256", "2.16.840.1.101.3.4.2.1", 32)
 SHA384 = DigestAlgorithm("sha384", "2.16.840.1.101.3.4.2.2", 48)
 SHA512 = DigestAlgorithm("sha512", "2.16.840.1.101.3.4.2.3", 64)
-DIGESTS: tuple[DigestAlgorithm, ...] = (SHA256, SHA384, SHA512)
+STREEBOG256 = DigestAlgorithm("streebog256", "1.2.643.7.1.1.2.2", 32)  # GOST R 34.11-2012
+STREEBOG512 = DigestAlgorithm("streebog512", "1.2.643.7.1.1.2.3", 64)
+DIGESTS: tuple[DigestAlgorithm, ...] = (SHA256, SHA384, SHA512, STREEBOG256, STREEBOG512)
 
-_RSA = "1.2.840.113549.1.1.1"
+_RSA, _GOST256, _GOST512 = "1.2.840.113549.1.1.1", "1.2.643.7.1.1.1.1", "1.2.643.7.1.1.1.2"
 
 ALGORITHMS: tuple[SignatureAlgorithm, ...] = (
     SignatureAlgorithm("rsa-sha256", "rsa", SHA256, _RSA, True, "CKM_RSA_PKCS"),
@@ -40,11 +45,13 @@ ALGORITHMS: tuple[SignatureAlgorithm, ...] = (
     SignatureAlgorithm("ecdsa-sha256", "ec", SHA256, "1.2.840.10045.4.3.2", False, "CKM_ECDSA"),
     SignatureAlgorithm("ecdsa-sha384", "ec", SHA384, "1.2.840.10045.4.3.3", False, "CKM_ECDSA"),
     SignatureAlgorithm("ecdsa-sha512", "ec", SHA512, "1.2.840.10045.4.3.4", False, "CKM_ECDSA"),
+    SignatureAlgorithm("gost256", "gost256", STREEBOG256, _GOST256, False, "CKM_GOSTR3410"),
+    SignatureAlgorithm("gost512", "gost512", STREEBOG512, _GOST512, False, "CKM_GOSTR3410_512"),
 )
 
-# Digest that a key signs with where nobody asks for another: (key type, key bits) -> digest. First row that fits.
 RSA_BITS = range(2048, 4097)
 EC_BITS = (256, 384)  # P-256, P-384
+_GOST_DIGESTS = {"gost256": STREEBOG256, "gost512": STREEBOG512}
 
 
 def digest_named(name: str) -> DigestAlgorithm:
@@ -55,8 +62,15 @@ def digest_named(name: str) -> DigestAlgorithm:
 
 
 def digest_for_key(key_type: str, bits: int) -> DigestAlgorithm:
-    """The digest that a key signs with where the request names none: as strong as the key."""
+    """The digest that a key signs with where the request names none: as strong as the key. GOST keys know no other."""
+    if key_type in _GOST_DIGESTS:
+        return _GOST_DIGESTS[key_type]
     return SHA384 if key_type == "ec" and bits > 256 else SHA256
+
+
+def digest_for_certificate(key_type: str) -> DigestAlgorithm:
+    """The digest by which signing-certificate-v2 names the signer's certificate: beside a GOST key, its own."""
+    return _GOST_DIGESTS.get(key_type, SHA256)
 
 
 def algorithm_for(key_type: str, digest: DigestAlgorithm) -> SignatureAlgorithm:
@@ -71,3 +85,23 @@ def algorithm_named(name: str) -> SignatureAlgorithm:
         if algorithm.name == name:
             return algorithm
     raise AlgorithmUnsupported(algorithm=name)
+
+
+class RunningDigest(Protocol):
+    """What of an object of hashlib is used."""
+
+    def update(self, data: bytes | bytearray | memoryview, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+    def hexdigest(self) -> str: ...
+
+
+def new_digest(name: str, data: bytes | bytearray | memoryview = b"") -> RunningDigest:
+    """A digest in the making, by its name in DIGESTS (or in hashlib). The only place where names become digests.
+
+    Streebog may raise DigestTooSlow, here and at `update`; ValueError at a name that nobody knows.
+    """
+    if name in streebog.SIZES:
+        return streebog.new(name, data)
+    return hashlib.new(name, data)

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterable
 
-from agent.algorithms import SHA256, SHA384, SHA512, algorithm_for
+from agent.algorithms import SHA256, SHA384, SHA512, STREEBOG256, STREEBOG512, algorithm_for, new_digest
 from agent.certificates import der
 from agent.certificates.description import Description, describe
 from agent.certificates.signatures import is_signature
 from agent.errors import CertificateDamaged
 
 MAX_CHAIN = 8  # certificates above the signer's
-_BIT_STRING = 0x03
 
-# signatureAlgorithm of a certificate (RFC 4055 section 5, RFC 5758 section 3.2) -> key type, digest
-_CERTIFICATE_SIGNATURES = {
+# signatureAlgorithm that names key and digest (RFC 4055 section 5, RFC 5758 section 3.2, RFC 9215 section 2): of
+# certificates, and in place of the row of ALGORITHMS of some SignerInfos.
+SIGNATURES_WITH_DIGEST = {
     "1.2.840.113549.1.1.11": ("rsa", SHA256),
     "1.2.840.113549.1.1.12": ("rsa", SHA384),
     "1.2.840.113549.1.1.13": ("rsa", SHA512),
     "1.2.840.10045.4.3.2": ("ec", SHA256),
     "1.2.840.10045.4.3.3": ("ec", SHA384),
     "1.2.840.10045.4.3.4": ("ec", SHA512),
+    "1.2.643.7.1.1.3.2": ("gost256", STREEBOG256),
+    "1.2.643.7.1.1.3.3": ("gost512", STREEBOG512),
 }
-_BY_OID = {der.oid(dotted): algorithm_for(*row) for dotted, row in _CERTIFICATE_SIGNATURES.items()}
+_BY_OID = {der.oid(dotted): algorithm_for(*row) for dotted, row in SIGNATURES_WITH_DIGEST.items()}
 
 
 def chain_for(leaf: bytes, candidates: Iterable[bytes]) -> tuple[bytes, ...]:
     """DER of the issuers of `leaf` found among `candidates`, nearest first, as far up as they go; without the leaf.
 
     An issuer fits by name and, where both certificates have one, by key identifier; where the signature is RSA or ECDSA
-    with SHA-2 it must verify. Validity periods are not looked at. Damaged candidates are passed over; a damaged leaf
-    raises CertificateDamaged.
+    with SHA-2, or GOST R 34.10-2012, it must verify. Validity periods are not looked at. Damaged candidates are passed
+    over; a damaged leaf raises CertificateDamaged.
     """
     current = describe(leaf)
     known = _readable(candidates)
@@ -67,7 +68,8 @@ def _issued(subject: Description, issuer: Description) -> bool:
 
 @functools.lru_cache(maxsize=128)
 def is_signed_by(certificate: bytes, public_key: bytes) -> bool | None:
-    """Whether the certificate's signature verifies; None where its algorithm is none of ours."""
+    """Whether the certificate's signature verifies; None where its algorithm is none of ours. A revocation list or a
+    request, which is signed in the same structure, is taken too."""
     try:
         body, algorithm_element, value = der.read(certificate).children()
         algorithm = _BY_OID.get(next(algorithm_element.children()).whole)
@@ -75,7 +77,7 @@ def is_signed_by(certificate: bytes, public_key: bytes) -> bool | None:
         return False
     if algorithm is None:
         return None
-    if value.tag != _BIT_STRING or value.contents[:1] != b"\0":
+    if value.tag != der.BIT_STRING or value.contents[:1] != b"\0":
         return False
-    digest = hashlib.new(algorithm.digest.name, body.whole).digest()
+    digest = new_digest(algorithm.digest.name, body.whole).digest()
     return is_signature(public_key, algorithm, digest, value.contents[1:])

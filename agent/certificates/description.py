@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.algorithms import EC_BITS, RSA_BITS
-from agent.certificates import der, names
+from agent.certificates import der, gost_keys, names
 from agent.errors import CertificateDamaged
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ CURVES = {
     "1.3.132.0.34": ("P-384", 384),
     "1.3.132.0.35": ("P-521", 521),
 }
-OTHER_KEYS = {  # that nothing is signed with yet, by name for people
+OTHER_KEYS = {  # by name for people; the first two are signed with where their parameters are known
     "1.2.643.7.1.1.1.1": "GOST R 34.10-2012 256",
     "1.2.643.7.1.1.1.2": "GOST R 34.10-2012 512",
     "1.2.643.2.2.19": "GOST R 34.10-2001",
@@ -53,8 +53,8 @@ class Description(msgspec.Struct, frozen=True):
     serial: str  # lower-case hex, whole octets
     not_before: datetime.datetime  # UTC
     not_after: datetime.datetime  # UTC
-    key: str  # "RSA 2048", "P-256"; for people
-    key_type: str  # "rsa", "ec", else the dotted OID of the key's algorithm
+    key: str  # "RSA 2048", "P-256", "GOST R 34.10-2012 256 (CryptoPro-A)"; for people
+    key_type: str  # "rsa", "ec", "gost256", "gost512", else the dotted OID of the key's algorithm
     bits: int  # 0 where not known
     key_usage: frozenset[str] | None  # names of asn1crypto ("digital_signature"); None: no such extension
     is_authority: bool  # basicConstraints CA
@@ -150,6 +150,9 @@ def _key(info: bytes) -> tuple[str, str, int]:
         curve = der.dotted(parameters[0]) if named else "EC"
         name, bits = CURVES.get(curve, (curve, 0))
         return name, "ec", bits
+    gost = gost_keys.read_key(info)
+    if gost is not None and not gost.parameters.test:
+        return f"{OTHER_KEYS[dotted]} ({gost.parameters.name})", gost.key_type, 8 * gost.parameters.curve.size
     return OTHER_KEYS.get(dotted, dotted), dotted, 0
 
 
@@ -182,4 +185,6 @@ def problems(description: Description, now: datetime.datetime) -> tuple[str, ...
 def _key_supported(description: Description) -> bool:
     if description.key_type == "rsa":
         return description.bits in RSA_BITS
-    return description.key_type == "ec" and description.bits in EC_BITS
+    if description.key_type == "ec":
+        return description.bits in EC_BITS
+    return description.key_type in gost_keys.TYPES

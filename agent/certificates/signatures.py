@@ -1,4 +1,7 @@
-"""Is this value a signature of this digest by this public key? RSA PKCS#1 v1.5 and ECDSA, by `cryptography`."""
+"""Is this value a signature of this digest by this public key?
+
+RSA PKCS#1 v1.5 and ECDSA by `cryptography`, GOST R 34.10-2012 by `gost`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import functools
 from typing import TYPE_CHECKING
 
 from agent.algorithms import SignatureAlgorithm
+from agent.certificates import gost_keys
+from agent.gost import curves
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -14,11 +19,19 @@ if TYPE_CHECKING:
 
 
 def is_signature(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes, signature: bytes) -> bool:
-    """`public_key` is DER of SubjectPublicKeyInfo; `signature` is for ECDSA the DER of Ecdsa-Sig-Value.
+    """`public_key` is DER of SubjectPublicKeyInfo; `signature` is for ECDSA the DER of Ecdsa-Sig-Value,
+    for GOST s and r, big-endian (RFC 9215 section 2).
 
     False too where the key cannot be read, is of another kind than the algorithm, or the digest has a wrong length.
     Nothing is said about the strength of the key.
     """
+    if algorithm.key_type in gost_keys.TYPES:
+        gost_key = gost_keys.load_key(public_key, algorithm.key_type)
+        return gost_key is not None and curves.verify(gost_key, digest, signature)
+    return _is_classic(public_key, algorithm, digest, signature)
+
+
+def _is_classic(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes, signature: bytes) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 

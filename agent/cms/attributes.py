@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
 
+from agent.algorithms import SHA256, DigestAlgorithm, digest_for_certificate, new_digest
 from agent.certificates import der
 from agent.certificates.description import Description
 
@@ -29,7 +29,12 @@ def signed_attributes(content_digest: bytes, certificate: Description, signing_t
             _CONTENT_TYPE_DATA,
             _attribute(MESSAGE_DIGEST, der.tlv(der.OCTET_STRING, content_digest)),
             _attribute(SIGNING_TIME, der.time(signing_time)),
-            _signing_certificate(certificate.der, certificate.issuer_der, certificate.serial_number),
+            _signing_certificate(
+                certificate.der,
+                certificate.issuer_der,
+                certificate.serial_number,
+                digest_for_certificate(certificate.key_type),
+            ),
         )
     )
 
@@ -42,9 +47,11 @@ _CONTENT_TYPE_DATA = _attribute(CONTENT_TYPE, der.oid(DATA))
 
 
 @functools.lru_cache(maxsize=32)
-def _signing_certificate(certificate: bytes, issuer: bytes, serial: int) -> bytes:
+def _signing_certificate(certificate: bytes, issuer: bytes, serial: int, digest: DigestAlgorithm) -> bytes:
     """SigningCertificateV2 (RFC 5035 section 3): SHA-256 is the default hash and left out, as DER wants."""
+    hashing = b"" if digest == SHA256 else der.sequence(der.oid(digest.oid))
     names = der.sequence(der.tlv(_GENERAL_NAME_DIRECTORY, issuer))
     issuer_serial = der.sequence(names, der.integer(serial))
-    identifier = der.sequence(der.tlv(der.OCTET_STRING, hashlib.sha256(certificate).digest()), issuer_serial)
+    value = new_digest(digest.name, certificate).digest()
+    identifier = der.sequence(hashing, der.tlv(der.OCTET_STRING, value), issuer_serial)
     return _attribute(SIGNING_CERTIFICATE_V2, der.sequence(der.sequence(identifier)))

@@ -28,8 +28,8 @@ def signed_data(
     """The DER of a ContentInfo. `content` None makes a detached signature; empty content is content.
 
     `attributes` is the SET OF of `signed_attributes`, `signature` the value over it: for RSA the octets as they are,
-    for ECDSA the DER of Ecdsa-Sig-Value (RFC 5753 section 2.1.1). `chain` is DER of further certificates. The content
-    is copied once, into the result.
+    for ECDSA the DER of Ecdsa-Sig-Value (RFC 5753 section 2.1.1), for GOST s and r, big-endian. `chain` is DER of
+    further certificates. The content is copied once, into the result.
     """
     digest = digest_algorithm(algorithm)
     signer = der.sequence(
@@ -67,7 +67,7 @@ def _content_info(before: Sequence[bytes], content: bytes | None, after: Sequenc
 
 @functools.lru_cache(maxsize=16)
 def digest_algorithm(algorithm: SignatureAlgorithm) -> bytes:
-    """AlgorithmIdentifier of the digest, parameters absent (RFC 5754 section 2)."""
+    """AlgorithmIdentifier of the digest, parameters absent (RFC 5754 section 2, RFC 9215 section 3)."""
     return der.sequence(der.oid(algorithm.digest.oid))
 
 

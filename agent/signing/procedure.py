@@ -23,7 +23,7 @@ from typing import Protocol
 
 import msgspec
 
-from agent.algorithms import SignatureAlgorithm, algorithm_for, digest_for_key, digest_named
+from agent.algorithms import SignatureAlgorithm, algorithm_for, digest_for_key, digest_named, new_digest
 from agent.certificates import libraries
 from agent.certificates.chain import chain_for
 from agent.certificates.description import Description
@@ -173,7 +173,7 @@ class Signing:
         algorithm = _algorithm(request, description)
         content_digest = _content_digest(request.document, algorithm)
         attributes = signed_attributes(content_digest, description, self._now())  # 5
-        digest = hashlib.new(algorithm.digest.name, attributes).digest()
+        digest = new_digest(algorithm.digest.name, attributes).digest()
         signature = await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source())  # 6
         chain = chain_for(description.der, (*chosen.entry.chain, *(other.der for other in listing.certificates)))
         content = request.document.content if request.attached and isinstance(request.document, Document) else None
@@ -238,7 +238,7 @@ def _algorithm(request: SignRequest, description: Description) -> SignatureAlgor
 def _content_digest(document: Document | Digest, algorithm: SignatureAlgorithm) -> bytes:
     if isinstance(document, Digest):
         return document.value
-    return hashlib.new(algorithm.digest.name, document.content).digest()
+    return new_digest(algorithm.digest.name, document.content).digest()
 
 
 def _check_digest(request: SignRequest) -> None:

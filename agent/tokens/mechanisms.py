@@ -2,7 +2,8 @@
 
 CKM_RSA_PKCS (PKCS#11 v2.40 mechanisms 2.1.6) signs a DigestInfo that we build (RFC 8017 section 9.2, notes);
 CKM_ECDSA (2.3.6) signs the leftmost bits of the digest and returns r||s, which CMS wants as ECDSA-Sig-Value
-(RFC 3279 section 2.2.3).
+(RFC 3279 section 2.2.3). CKM_GOSTR3410 and CKM_GOSTR3410_512 (without a parameter) sign the octets of a Streebog digest
+and return s||r, as CMS wants it: nothing is swapped on the way (RFC 4490 section 3.2, RFC 9215 section 2).
 """
 
 from __future__ import annotations
@@ -15,19 +16,27 @@ DIGEST_INFO: dict[str, bytes] = {
     "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
 }
 
-CKM: dict[str, int] = {"CKM_RSA_PKCS": 0x0001, "CKM_ECDSA": 0x1041}
+GOST = frozenset({"gost256", "gost512"})
+CKM: dict[str, int] = {
+    "CKM_RSA_PKCS": 0x0001,
+    "CKM_ECDSA": 0x1041,
+    "CKM_GOSTR3410": 0x1201,
+    "CKM_GOSTR3410_512": 0xD4321006,
+}
 
 
 def mechanism_input(algorithm: SignatureAlgorithm, digest: bytes, field_size: int) -> bytes:
-    """The bytes that C_Sign takes. `field_size`: bytes of the curve's order, 0 for RSA."""
+    """The bytes that C_Sign takes. `field_size`: bytes of the curve's order, 0 for RSA and GOST."""
     if algorithm.key_type == "rsa":
         return DIGEST_INFO[algorithm.digest.name] + digest
+    if algorithm.key_type in GOST:
+        return digest
     return digest[:field_size]  # by hand: some tokens answer CKR_DATA_LEN_RANGE to a longer one
 
 
 def signature_value(algorithm: SignatureAlgorithm, signed: bytes) -> bytes:
     """The signature as a SignerInfo holds it. Raises ValueError at an ECDSA signature that is not r||s."""
-    if algorithm.key_type == "rsa":
+    if algorithm.key_type == "rsa" or algorithm.key_type in GOST:
         return signed
     half, odd = divmod(len(signed), 2)
     if odd or not 0 < half <= 64:  # content of at most 132 bytes

@@ -69,7 +69,10 @@ def _context(others: Sequence[bytes], anchors: Sequence[bytes], now: datetime.da
     from pyhanko_certvalidator import ValidationContext
     from pyhanko_certvalidator.policy_decl import NO_REVOCATION, CertRevTrustPolicy
 
+    from agent.trust.gost import signature_validator
+
     return ValidationContext(
+        signature_validator=signature_validator(),
         trust_roots=[x509.Certificate.load(der) for der in anchors],
         other_certs=[x509.Certificate.load(der) for der in others],
         moment=now,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
+from agent.algorithms import RunningDigest, new_digest
 from agent.certificates import der
 from agent.cms.attributes import CONTENT_TYPE, MESSAGE_DIGEST
 from agent.errors import FileUnreadable
@@ -18,8 +18,8 @@ _LARGEST_ATTRIBUTES = 1 << 24  # bytes; content beyond is no set of attributes
 
 
 def digests(content: Content, algorithms: Iterable[str]) -> dict[str, bytes]:
-    """The digests of the content by name of algorithm, in one pass. Raises FileUnreadable."""
-    running = {name: hashlib.new(name) for name in algorithms}
+    """The digests of the content by name of algorithm, in one pass. Raises FileUnreadable, DigestTooSlow."""
+    running = {name: new_digest(name) for name in algorithms}
     if isinstance(content, bytes):
         for one in running.values():
             one.update(content)
@@ -28,7 +28,7 @@ def digests(content: Content, algorithms: Iterable[str]) -> dict[str, bytes]:
     return {name: one.digest() for name, one in running.items()}
 
 
-def _read(path: Path, running: list[hashlib._Hash]) -> None:
+def _read(path: Path, running: list[RunningDigest]) -> None:
     try:
         with path.open("rb", buffering=0) as file:
             piece = bytearray(_PIECE)

@@ -6,10 +6,9 @@ periods and the rest of verification are not looked at: the person chose the cer
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
-from agent.algorithms import ALGORITHMS, SignatureAlgorithm
+from agent.algorithms import ALGORITHMS, SignatureAlgorithm, new_digest
 from agent.certificates import der
 from agent.certificates.description import Description
 from agent.certificates.signatures import is_signature
@@ -63,7 +62,7 @@ def _is_right(signature: bytes, digest: bytes, certificate: Description) -> bool
     if not hmac.compare_digest(_message_digest(attributes), digest):
         return False
     # 5.
-    signed = hashlib.new(algorithm.digest.name, bytes((der.SET,)) + attributes.whole[1:]).digest()
+    signed = new_digest(algorithm.digest.name, bytes((der.SET,)) + attributes.whole[1:]).digest()
     return is_signature(certificate.public_key, algorithm, signed, value.contents)
 
 
@@ -93,7 +92,7 @@ def _is_content(encapsulated: der.Element, algorithm: SignatureAlgorithm, digest
     (explicit,) = content
     (octets,) = _parts(explicit, _CONSTRUCTED_0, der.OCTET_STRING)
     view = memoryview(octets.source)[octets.body : octets.end]
-    return hmac.compare_digest(hashlib.new(algorithm.digest.name, view).digest(), digest)
+    return hmac.compare_digest(new_digest(algorithm.digest.name, view).digest(), digest)
 
 
 def _message_digest(attributes: der.Element) -> bytes:

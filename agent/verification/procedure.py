@@ -8,13 +8,13 @@ checked yet. Counter-signatures and other unsigned attributes are not looked at.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from agent.algorithms import ALGORITHMS, DIGESTS, SignatureAlgorithm
+from agent.algorithms import ALGORITHMS, DIGESTS, SignatureAlgorithm, new_digest
+from agent.certificates.chain import SIGNATURES_WITH_DIGEST
 from agent.certificates.description import Description, describe, problems
 from agent.certificates.signatures import is_signature
 from agent.cms.attributes import DATA
@@ -26,11 +26,6 @@ from agent.verification.report import Report, SignerReport, Status, sorted_reaso
 
 _DIGEST_NAMES = {digest.oid: digest.name for digest in DIGESTS}
 _HASHES = {**_DIGEST_NAMES, "1.3.14.3.2.26": "sha1"}  # of signing-certificate; SHA-1 is what RFC 2634 has
-_RSA_WITH = {  # the signatureAlgorithm that names the digest too (RFC 5754 section 3.2); RFC 3370's is in ALGORITHMS
-    "1.2.840.113549.1.1.11": "sha256",
-    "1.2.840.113549.1.1.12": "sha384",
-    "1.2.840.113549.1.1.13": "sha512",
-}
 _PROBLEMS = {"expired": "certificate_expired", "key_unsupported": "algorithm_unsupported"}  # else the same name
 
 
@@ -51,8 +46,9 @@ def verify(
     """Judge a CMS signature (DER, BER, PEM or base64).
 
     `content` is for detached signatures; given with an attached one, both must be what was signed. `anchors` are DER;
-    None: nobody is trusted, and the best that can be said is indeterminate. `now` is aware. Raises FileUnreadable for
-    the content; whatever the signature is made of ends in a report. Not to be called where an event loop runs.
+    None: nobody is trusted, and the best that can be said is indeterminate. `now` is aware. Raises FileUnreadable and
+    DigestTooSlow for the content; whatever the signature is made of ends in a report. Not to be called where an event
+    loop runs.
 
     For the whole: 1. read the structure  2. read the certificates  3. digest the content  4. each signer (`_judge`)
     """
@@ -122,13 +118,13 @@ def _certificate(signer: SignerInfo, certificates: Sequence[Description]) -> Des
 
 
 def _algorithm(signer: SignerInfo, certificate: Description) -> SignatureAlgorithm | None:
-    digest = _DIGEST_NAMES.get(signer.digest_oid)
-    if digest is None or not signer.plain_parameters:
+    """The row of ALGORITHMS; signatureAlgorithm may be the one that names the digest too (RFC 5754 section 3.2)."""
+    if not signer.plain_parameters:
         return None
     for row in ALGORITHMS:
-        if row.digest.name == digest and row.key_type == certificate.key_type:
-            named = row.oid == signer.signature_oid
-            return row if named or (row.key_type == "rsa" and _RSA_WITH.get(signer.signature_oid) == digest) else None
+        if row.digest.oid == signer.digest_oid and row.key_type == certificate.key_type:
+            full = SIGNATURES_WITH_DIGEST.get(signer.signature_oid) == (row.key_type, row.digest)
+            return row if full or row.oid == signer.signature_oid else None
     return None
 
 
@@ -158,7 +154,7 @@ def _value_reasons(
     """The signature is over the attributes, or without them over the content itself (RFC 5652 section 5.4)."""
     name = algorithm.digest.name
     if signer.attributes is not None:
-        digest = hashlib.new(name, signer.attributes.signed).digest()
+        digest = new_digest(name, signer.attributes.signed).digest()
     elif case.digests:
         digest = case.digests[0][name]
     else:
@@ -174,7 +170,7 @@ def _is_named(signer: SignerInfo, certificate: Description) -> bool:
         return True
     oid, digest = signer.attributes.certificates[0]
     name = _HASHES.get(oid)
-    return name is not None and hmac.compare_digest(hashlib.new(name, certificate.der).digest(), digest)
+    return name is not None and hmac.compare_digest(new_digest(name, certificate.der).digest(), digest)
 
 
 def _trust_reasons(certificate: Description, case: _Case) -> list[str]:

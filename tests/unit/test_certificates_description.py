@@ -133,7 +133,7 @@ def test_foreign_keys_are_described_and_not_supported(
     assert "key_unsupported" in problems(certificate, LATER)
 
 
-def test_certificates_with_gost_keys_are_described_and_not_supported_yet() -> None:
+def test_a_gost_key_of_the_example_parameters_is_described_and_not_supported() -> None:
     certificate = describe(GOST)
     assert (certificate.subject, certificate.key) == ("CN=Example", "GOST R 34.10-2012 256")
     assert problems(certificate, certificate.not_after) == ("key_unsupported",)

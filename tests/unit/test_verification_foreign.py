@@ -165,11 +165,13 @@ def test_other_kinds_of_cms_are_no_signature(pki: Infrastructure, document: Path
         assert (report.status, report.reasons, report.signers) == (Status.INVALID, ("damaged",), ())
 
 
-def test_a_gost_signature_is_read_and_cannot_be_judged_yet(pki: Infrastructure) -> None:
-    for anchors in ([pki.root.der], [GOST_ROOT]):
+def test_a_gost_signature_is_judged_like_every_other(pki: Infrastructure) -> None:
+    for anchors, status, reasons in (
+        ([pki.root.der], Status.INDETERMINATE, ("chain_not_built",)),
+        ([GOST_ROOT], Status.VALID, ()),
+    ):
         report = verify(GOST, None, anchors, datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
-        assert report.status is Status.INDETERMINATE
-        assert report.reasons[0] == "algorithm_unsupported"
+        assert (report.status, report.reasons) == (status, reasons)
         (signer,) = report.signers
         assert signer.certificate is not None
         assert signer.certificate.subject == "CN=ORIGINATOR: GOST 34.10-12 256-bit,O=TK26"
