@@ -1,7 +1,8 @@
 """Signatures without a transport: ``python -m tests.benchmarks.direct COUNT`` composes the agent's objects, asks its
 dispatcher, and prints the times as JSON. The PIN is the first line of standard input.
 
-Beside each whole time stands what the PKCS#11 module took of it, and what the journal took.
+Beside each whole time stands what the PKCS#11 module took of it, what the journal took, and the processor time of the
+agent and its worker without that of the module: a busy machine makes every wait longer, but this hardly.
 """
 
 from __future__ import annotations
@@ -58,22 +59,31 @@ async def measure(pin: str, count: int) -> list[dict[str, float]]:
     found = []
     for number in range(WARM_UP + count):
         message = sign_request(number)
-        before, journal.spent = meter.total(), 0.0
+        before, journal.spent, processor = meter.total(), 0.0, _processor(composition)
         begin = time.perf_counter()
         answer = await composition.dispatcher.handle(caller, message)
         total = (time.perf_counter() - begin) * 1e3
         assert "result" in json.loads(answer), answer
         after = meter.total()
+        processor = _processor(composition) - processor
         found.append(
             {
                 "total": total,
                 "pkcs11": after.milliseconds - before.milliseconds,
                 "calls": after.calls - before.calls,
                 "journal": journal.spent,
+                "processor": processor - (after.processor - before.processor),
             }
         )
     await composition.close()
     return found[WARM_UP:]
+
+
+def _processor(composition: Composition) -> float:
+    """Milliseconds of processor time of this process and of the workers (proc(5), schedstat)."""
+    workers = composition.tokens.worker_processes().values()
+    nanoseconds = sum(int(Path(f"/proc/{worker}/schedstat").read_text().split()[0]) for worker in workers)
+    return time.process_time() * 1e3 + nanoseconds / 1e6
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from tests.benchmarks.figures import Figure
 from tests.harness.whole import Desk, end
 
 SIZE = 64 << 20  # bytes
-COUNT = 5
+COUNT = 9
 
 
 def figures(desk: Desk) -> Iterator[Figure]:

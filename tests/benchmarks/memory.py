@@ -7,6 +7,7 @@ a process has for itself alone stands in the second table.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,9 +77,13 @@ async def _sizes(desk: Desk) -> dict[str, Size]:
 
 
 def _size(process: int) -> Size:
-    """Raises PermissionError where this user may not look: workers and windows hide their memory from all but root."""
-    fields = {}
-    for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]:
-        name, kilobytes, *_ = line.split()
-        fields[name] = int(kilobytes) * 1024 / 1e6
+    """Workers and windows hide their memory from all but root: of those the resident size is told instead, which counts
+    shared pages whole and is never smaller."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+    except PermissionError:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        resident = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        return Size(resident, resident)
+    fields = {name: int(kilobytes) * 1024 / 1e6 for name, kilobytes, *_ in map(str.split, lines)}
     return Size(fields["Pss:"], fields["Private_Clean:"] + fields["Private_Dirty:"])

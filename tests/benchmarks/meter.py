@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tests.harness.places import ROOT
 
 MODULE = ROOT / "build" / "tokens" / "meter.so"
-_ROW = struct.Struct("=QQ")  # calls, nanoseconds
+_ROW = struct.Struct("=QQQ")  # calls, nanoseconds, nanoseconds of processor time
 
 # Places in CK_FUNCTION_LIST (PKCS#11 v2.40, appendix) of the calls that a signature needs.
 NAMES = {
@@ -23,6 +23,7 @@ NAMES = {
 class Spent(NamedTuple):
     calls: int
     milliseconds: float
+    processor: float  # milliseconds
 
 
 class Meter:
@@ -37,9 +38,15 @@ class Meter:
 
     def total(self) -> Spent:
         """Everything since the file was made."""
-        rows = list(_ROW.iter_unpack(self._file.read_bytes())) if self._file.exists() else []
-        return Spent(sum(calls for calls, _ in rows), sum(time for _, time in rows) / 1e6)
+        rows = self._rows()
+        return Spent(
+            sum(row.calls for row in rows), sum(row.milliseconds for row in rows), sum(row.processor for row in rows)
+        )
 
     def by_function(self) -> dict[str, Spent]:
-        rows = enumerate(_ROW.iter_unpack(self._file.read_bytes()))
-        return {NAMES.get(place, f"function {place}"): Spent(calls, t / 1e6) for place, (calls, t) in rows if calls}
+        """The functions that were called."""
+        return {NAMES.get(place, f"function {place}"): row for place, row in enumerate(self._rows()) if row.calls}
+
+    def _rows(self) -> list[Spent]:
+        content = self._file.read_bytes() if self._file.exists() else b""
+        return [Spent(calls, time / 1e6, processor / 1e6) for calls, time, processor in _ROW.iter_unpack(content)]

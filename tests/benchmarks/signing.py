@@ -94,16 +94,18 @@ async def loopback(token: Token, port: int, origin: str) -> list[Sample]:
     return found
 
 
-def extension(token: Token, desk: Desk) -> list[Sample]:
-    """By `pero.sign` in a page, timed there."""
+def extension(token: Token, desk: Desk) -> tuple[list[Sample], list[float]]:
+    """By `pero.sign` in a page, timed there; and null calls among them, one at a time like these: a browser that was
+    idle for a moment is slower than one that calls in a row."""
     page = desk.page()
-    found = []
+    found, nothing = [], []
     for _ in range(WARM_UP + COUNT):
         before = token.meter.total()
         total = pages.time_one(page, pages.SIGN_CALL)
         found.append(Sample(total, token.meter.total().milliseconds - before.milliseconds))
+        nothing.append(pages.time_one(page, pages.NULL_CALL))
     page.close()
-    return found[WARM_UP:]
+    return found[WARM_UP:], nothing[WARM_UP:]
 
 
 def figures(desk: Desk, key: str) -> Iterator[Figure]:
@@ -119,14 +121,16 @@ def figures(desk: Desk, key: str) -> Iterator[Figure]:
     yield Figure("  our own share", share, reference=modules, goal=SHARE_GOAL)
     yield Figure("    of it the journal", [row["journal"] for row in rows], reference=disk(desk))
     yield Figure("    of it the rest", [own - row["journal"] for own, row in zip(share, rows, strict=True)])
+    yield Figure("    processor time of our own", [row["processor"] for row in rows])
     base = Figure("the same, no transport", share)
     with token.agent() as port:
         samples = asyncio.run(loopback(token, port, desk.site.origin()))
         yield Figure(f"{name}, loopback, whole", [sample.total for sample in samples], reference=alone)
         yield Figure("  our own share", [sample.share for sample in samples], reference=base, goal=SHARE_GOAL)
-        samples = extension(token, desk)
+        samples, nothing = extension(token, desk)
+        transport = Figure("null calls among these", nothing)
         yield Figure(f"{name}, extension, whole", [sample.total for sample in samples], reference=alone)
-        yield Figure("  our own share", [sample.share for sample in samples], reference=base)
+        yield Figure("  our own share", [sample.share for sample in samples], reference=transport)
 
 
 def disk(desk: Desk) -> Figure:
