@@ -120,7 +120,8 @@ def figures(desk: Desk, key: str) -> Iterator[Figure]:
     yield Figure("  number of PKCS#11 calls", [row["calls"] for row in rows], unit="")
     yield Figure("  our own share", share, reference=modules, goal=SHARE_GOAL)
     yield Figure("    of it the journal", [row["journal"] for row in rows], reference=disk(desk))
-    yield Figure("    of it the rest", [own - row["journal"] for own, row in zip(share, rows, strict=True)])
+    rest = [own - row["journal"] for own, row in zip(share, rows, strict=True)]
+    yield Figure("    of it the rest", rest, reference=round_trips())
     yield Figure("    processor time of our own", [row["processor"] for row in rows])
     base = Figure("the same, no transport", share)
     with token.agent() as port:
@@ -133,20 +134,47 @@ def figures(desk: Desk, key: str) -> Iterator[Figure]:
         yield Figure("  our own share", [sample.share for sample in samples], reference=transport)
 
 
-def disk(desk: Desk) -> Figure:
-    """What the disk takes to keep three times 4 KiB, as the journal does for each signature."""
-    program = """
+_DISK = """
 import os, sys, time
 file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 os.write(file, bytes(1 << 16)); os.fsync(file)
-for _ in range(40):
+for _ in range(60):
     begin = time.perf_counter()
     for _ in range(3):
         os.pwrite(file, os.urandom(4096), 0); os.fdatasync(file)
     print((time.perf_counter() - begin) * 1e3)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(desk.places.state / "disk")], capture_output=True, check=True, text=True
-    )
-    (desk.places.state / "disk").unlink()
-    return Figure("3 times 4 KiB and fdatasync", [float(line) for line in done.stdout.split()])
+
+_ROUNDS = """
+import os, socket, time
+ours, theirs = socket.socketpair()
+if os.fork() == 0:
+    ours.close()
+    while theirs.recv(64):
+        theirs.send(b"answer")
+    os._exit(0)
+theirs.close()
+for _ in range(60):
+    begin = time.perf_counter()
+    for _ in range(3):
+        ours.send(b"question"); ours.recv(64)
+    print((time.perf_counter() - begin) * 1e3)
+"""
+
+
+def disk(desk: Desk) -> Figure:
+    """What the disk takes to keep three times 4 KiB, as the journal does for each signature."""
+    file = desk.places.state / "disk"
+    figure = Figure("3 times 4 KiB and fdatasync", _printed(_DISK, str(file)))
+    file.unlink()
+    return figure
+
+
+def round_trips() -> Figure:
+    """What three questions to another process take: a signature asks for listing, signature and PIN."""
+    return Figure("3 rounds to another process", _printed(_ROUNDS))
+
+
+def _printed(program: str, *arguments: str) -> list[float]:
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=True, text=True)
+    return [float(line) for line in done.stdout.split()]
