@@ -40,6 +40,10 @@ class Dispatcher:
         caller.gone = True
         caller.withdraw_all(Cancelled())
 
+    def is_allowed(self, page: Caller) -> bool:
+        """Whether the person allowed this page's origin, for good or for this connection."""
+        return page.allowed_once or self._services.origins.is_allowed(page.origin)
+
     def stop(self) -> None:
         """Tell every request in flight that the agent stops; later ones are told the same."""
         self._stopping = True
@@ -79,11 +83,15 @@ class Dispatcher:
         try:
             return result(request.id, await self._call(caller, request))
         except PeroError as error:
-            _log.info("refused method=%s role=%s error=%s", request.method, caller.role, error.name)
+            _log.info("refused method=%s role=%s error=%s", self._known(request.method), caller.role, error.name)
             return failure(request.id, error, self._services.language)
         except Exception:  # noqa: BLE001 - the one place: a fault of ours is answered, logged, and stops nobody else
-            _log.exception("internal method=%s role=%s", request.method, caller.role)
+            _log.exception("internal method=%s role=%s", self._known(request.method), caller.role)
             return failure(request.id, Internal(), self._services.language)
+
+    def _known(self, method: str) -> str:
+        """A method's name for the log, into which no stranger writes words (or lines) of his own."""
+        return method if method in self._methods else "?"
 
     async def _call(self, caller: Caller, request: Request) -> object:
         if self._stopping:
@@ -100,7 +108,7 @@ class Dispatcher:
         """An origin that the person did not allow gets one answer to everything but first contact."""
         if caller.role is not Role.PAGE or (method is not None and method.before_consent):
             return
-        if not (caller.allowed_once or self._services.origins.is_allowed(caller.origin)):
+        if not self.is_allowed(caller):
             raise NotAllowed()
 
 

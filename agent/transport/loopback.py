@@ -26,6 +26,9 @@ from agent.transport.peers import is_same_user, loopback_user
 
 PATH = "/v1"
 MAX_CONNECTIONS = 64
+MAX_OF_ORIGIN = 16  # connections of one site, so that it cannot take all of them
+MAX_STRANGERS = 16  # connections of sites that the person has not allowed, together: they may not keep the others out
+MAX_AT_ONCE = 32  # unanswered messages of a connection before it is heard again; twice what an origin may have waiting
 _NAMES = ("127.0.0.1", "[::1]", "localhost")
 
 _log = logging.getLogger("pero.transport")
@@ -40,7 +43,7 @@ class Loopback:
         self._ports = ports
         self._servers: list[asyncio.Server] = []
         self._web: web.Server | None = None
-        self._open: set[web.WebSocketResponse] = set()
+        self._open: dict[web.WebSocketResponse, Caller] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self.port: int | None = None
 
@@ -73,29 +76,41 @@ class Loopback:
             origin = parse_origin(request.headers["Origin"])
         except OriginRefused:
             return _refusal(403)
-        if len(self._open) >= MAX_CONNECTIONS:
+        caller = Caller(Role.PAGE, origin, "loopback", self._prompter)
+        if not self._has_place(caller):
             return _refusal(503)
         connection = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, compress=False)
         if not connection.can_prepare(request):
             return _refusal(404)
-        await connection.prepare(request)
-        self._open.add(connection)
+        self._open[connection] = caller
         try:
-            await self._converse(connection, Caller(Role.PAGE, origin, "loopback", self._prompter))
+            await connection.prepare(request)
+            await self._converse(connection, caller)
         finally:
-            self._open.discard(connection)
+            del self._open[connection]
         return connection
+
+    def _has_place(self, caller: Caller) -> bool:
+        """Whether one more connection may be opened, for this caller."""
+        others = self._open.values()
+        if len(others) >= MAX_CONNECTIONS or sum(one.origin == caller.origin for one in others) >= MAX_OF_ORIGIN:
+            return False
+        strangers = sum(not self._dispatcher.is_allowed(one) for one in others)
+        return strangers < MAX_STRANGERS or self._dispatcher.is_allowed(caller)
 
     async def _converse(self, connection: web.WebSocketResponse, caller: Caller) -> None:
         self._dispatcher.opened(caller)
+        room = asyncio.Semaphore(MAX_AT_ONCE)
         try:
             async with asyncio.TaskGroup() as tasks:
                 try:
                     async for message in connection:
                         if message.type is WSMsgType.TEXT:
+                            await room.acquire()
                             task = tasks.create_task(self._answer(connection, caller, message.data))
                             self._answering.add(task)
                             task.add_done_callback(self._answering.discard)
+                            task.add_done_callback(lambda _: room.release())
                         elif message.type is WSMsgType.BINARY:
                             await connection.close(code=1003)  # RFC 6455 section 7.4.1: only text is taken
                 finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +268,11 @@ async def test_a_fault_of_ours_is_internal_and_stops_nobody(core: Core) -> None:
     core.tokens.listing = fail  # type: ignore[method-assign]
     assert error(await core.call(core.page(), "sign", DOCUMENT)) == "internal"
     assert "result" in await core.call(core.page(), "status")
+
+
+async def test_no_page_writes_words_of_its_own_into_the_log(core: Core, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="pero")
+    for page in (core.page("https://strange.example", allowed=False), core.page()):
+        await core.call(page, "x\n2026-11-01 INFO pero.app started")
+    assert len(caplog.records) == 2
+    assert not any("started" in record.getMessage() for record in caplog.records)

@@ -12,15 +12,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from agent.consent.prompter import ConnectionAnswer, ConnectionPrompt
 from agent.transport.client import LocalClient, PinChoice
+from agent.transport.loopback import MAX_CONNECTIONS
 from native_host.framing import pack
 from tests.harness.core import SITE
 from tests.unit.test_transport import BROWSER, Running, connected, envelope, frame, hello
 
 MANY = 20_000  # requests of a flood
+HANDSHAKE = (
+    "GET /v1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {origin}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -126,6 +132,44 @@ async def test_a_peer_that_sends_without_a_pause_does_not_keep_the_loop_to_itsel
     finally:
         stop.set()
         await flooding
+
+
+async def test_a_strange_site_cannot_take_all_places_on_loopback(running: Running) -> None:
+    async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
+
+        async def opened(origin: str) -> bool:
+            try:
+                await stack.enter_async_context(session.ws_connect(running.url, headers={"Origin": origin}))
+            except aiohttp.WSServerHandshakeError:
+                return False
+            return True
+
+        taken = [await opened(f"https://{number % 5}.evil.example") for number in range(80)]
+        assert sum(taken) < MAX_CONNECTIONS
+        running.composition.services.origins.allow(SITE, running.composition.services.now())
+        assert await opened(SITE)
+        assert not all([await opened(SITE) for _ in range(40)])  # nor can one that is allowed
+        running.composition.services.origins.allow("https://other.example", running.composition.services.now())
+        assert await opened("https://other.example")
+
+
+async def test_a_page_on_loopback_that_does_not_read_its_answers_is_not_listened_to(running: Running) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setblocking(False)
+        await loop.sock_connect(deaf, ("127.0.0.1", running.composition.port))
+        await loop.sock_sendall(deaf, HANDSHAKE.format(port=running.composition.port, origin=SITE).encode())
+        assert (await loop.sock_recv(deaf, 1000)).startswith(b"HTTP/1.1 101")
+        text = b'{"jsonrpc": "2.0", "id": 1, "method": "x"}'
+        burst = (bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text) * 100  # RFC 6455 section 5.2, masked with zeros
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 10 * MANY:
+                await asyncio.wait_for(loop.sock_sendall(deaf, burst), 2)
+                sent += 100
+        assert sent < 10 * MANY
+        assert len(asyncio.all_tasks()) < 200
 
 
 def _swallow(peer: socket.socket) -> None:
