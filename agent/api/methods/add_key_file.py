@@ -10,11 +10,12 @@ import msgspec
 
 from agent.api import wire
 from agent.api.caller import Caller
+from agent.api.files import open_file, unreadable
 from agent.api.method import COMMAND, Method
 from agent.api.services import Services
 from agent.certificates.description import describe
 from agent.consent.prompter import PassphrasePrompt
-from agent.errors import BadParameters, DocumentTooLarge, FileUnreadable, PeroError, PinCancelled
+from agent.errors import BadParameters, DocumentTooLarge, PeroError, PinCancelled
 from agent.model import CertificateEntry
 from agent.signing.intention import intention
 
@@ -57,11 +58,11 @@ async def _ask_and_add(services: Services, caller: Caller, name: str, content: b
 
 
 def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
+    with open_file(path) as file:
+        try:
             content = file.read(MAX_KEY_FILE + 1)
-    except OSError as error:
-        raise FileUnreadable(path=str(path), reason=error.strerror or "unreadable") from error
+        except OSError as error:
+            raise unreadable(path, error) from error
     if len(content) > MAX_KEY_FILE:
         raise DocumentTooLarge(limit=MAX_KEY_FILE)
     return content

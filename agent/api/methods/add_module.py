@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import msgspec
 
 from agent.api.caller import Caller
+from agent.api.files import open_file
 from agent.api.method import COMMAND, Method
 from agent.api.services import Services
 from agent.config import load_settings, save_settings
-from agent.errors import BadParameters, FileUnreadable
+from agent.errors import BadParameters
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,8 +24,7 @@ async def add_module(services: Services, _caller: Caller, parameters: Parameters
     path = Path(parameters.path)
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
-    if not path.is_file():  # noqa: ASYNC240 - one look at a local disk
-        raise FileUnreadable(path=str(path), reason="not a file")
+    open_file(path).close()
     settings = load_settings(services.locations.settings)
     if str(path) in settings.modules:
         return {"added": False}

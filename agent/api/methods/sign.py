@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +12,7 @@ from agent.api.caller import Caller
 from agent.api.messages import binary
 from agent.api.method import PAGE, Method
 from agent.api.services import Services
-from agent.errors import BadParameters
+from agent.errors import BadParameters, FileUnwritable
 from agent.model import Digest, Document
 from agent.signing.fitting import Filter
 from agent.signing.procedure import SignRequest
@@ -54,7 +55,8 @@ async def sign(services: Services, caller: Caller, parameters: Parameters) -> di
         language=services.language,
     )
     made = await services.signing.sign(request, caller.prompter)
-    services.origins.used(caller.origin, services.now())
+    with contextlib.suppress(FileUnwritable):  # a full disk takes the date of last use, not the signature
+        services.origins.used(caller.origin, services.now())
     return {
         "signature": wire.encoded(made.signature),
         "detached": made.detached,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +14,16 @@ import msgspec
 from agent.algorithms import digest_named
 from agent.api import wire
 from agent.api.caller import Caller
+from agent.api.files import open_file, unreadable
 from agent.api.method import COMMAND, Method
 from agent.api.services import Services
-from agent.errors import BadParameters, DocumentTooLarge, FileUnreadable
+from agent.errors import BadParameters, Cancelled, DocumentTooLarge
 from agent.model import Digest, Document
 from agent.signing.procedure import SignRequest
 
 MAX_WHOLE = 32 << 20  # bytes of a file that is read whole: shown in the window, or attached
 MAX_PATH = 4096  # characters
+_PIECE = 1 << 20  # bytes
 Thumbprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -34,7 +38,11 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     path = Path(parameters.path)
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
-    document = await asyncio.to_thread(_read, path, parameters.attached)
+    given_up = threading.Event()
+    try:
+        document = await asyncio.to_thread(_read, path, parameters.attached, given_up)
+    finally:
+        given_up.set()  # a thread cannot be cancelled, and the agent does not end before it
     request = SignRequest(
         origin=caller.origin,
         document=document,
@@ -50,21 +58,25 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     }
 
 
-def _read(path: Path, attached: bool) -> Document | Digest:
+def _read(path: Path, attached: bool, given_up: threading.Event) -> Document | Digest:
     """The file whole where it is small, else its SHA-256."""
-    try:
-        if not path.is_file():
-            raise FileUnreadable(path=str(path), reason="not a file")
-        size = path.stat().st_size
-        if size <= MAX_WHOLE:
-            return Document(path.name, path.read_bytes())
-        if attached:
-            raise DocumentTooLarge(limit=MAX_WHOLE)
-        with path.open("rb") as file:
-            value = hashlib.file_digest(file, "sha256").digest()
-        return Digest(path.name, digest_named("sha256").name, value, size)
-    except OSError as error:
-        raise FileUnreadable(path=str(path), reason=error.strerror or "unreadable") from error
+    with open_file(path) as file:
+        try:
+            content = file.read(MAX_WHOLE + 1)
+            if len(content) <= MAX_WHOLE:
+                return Document(path.name, content)
+            if attached:
+                raise DocumentTooLarge(limit=MAX_WHOLE)
+            running = hashlib.new("sha256", content)
+            while piece := file.read(_PIECE):
+                if given_up.is_set():
+                    raise Cancelled()
+                running.update(piece)
+            return Digest(
+                path.name, digest_named("sha256").name, running.digest(), os.lseek(file.fileno(), 0, os.SEEK_CUR)
+            )
+        except OSError as error:
+            raise unreadable(path, error) from error
 
 
 METHOD = Method("sign_file", COMMAND, Parameters, sign_file)
