@@ -127,7 +127,8 @@ def test_every_key_that_the_code_names_is_worded(language: str) -> None:
     named = {value for value in given_to_wordings() if KEY.fullmatch(value)}
     assert named, "the search finds something"
     assert {key for key in named if key not in known} == set()
-    assert {key for key in named if text(key, language) == key} == set()
+    # A key with plural forms is asked for by `plural`; what `text` makes of it differs from one Python to the next.
+    assert {key for key in named if key == text(key, language) == plural(key, 5, language)} == set()
 
 
 def given_to_wordings() -> Iterator[str]:
