@@ -80,6 +80,12 @@ def algorithm_for(key_type: str, digest: DigestAlgorithm) -> SignatureAlgorithm:
     raise AlgorithmUnsupported(algorithm=f"{key_type}-{digest.name}")
 
 
+def can_sign(key_type: str, digest: DigestAlgorithm) -> bool | None:
+    """Whether keys of this type sign such digests; None where they sign nothing at all."""
+    known = [algorithm.digest for algorithm in ALGORITHMS if algorithm.key_type == key_type]
+    return digest in known if known else None
+
+
 def algorithm_named(name: str) -> SignatureAlgorithm:
     for algorithm in ALGORITHMS:
         if algorithm.name == name:

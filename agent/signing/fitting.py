@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from agent.algorithms import DigestAlgorithm, can_sign
 from agent.certificates.description import Description, describe, problems
 from agent.consent.prompter import OfferedCertificate
 from agent.errors import CertificateDamaged
@@ -20,7 +21,7 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     thumbprints: tuple[str, ...] | None = None  # SHA-256, lower-case hex
     issuer: str | None = None  # part of the issuer's name (RFC 4514), in any case
-    key_types: tuple[str, ...] | None = None  # "rsa", "ec"
+    key_types: tuple[str, ...] | None = None  # "rsa", "ec", "gost256", "gost512"
 
     def holds(self, description: Description) -> bool:
         return (
@@ -57,6 +58,11 @@ def candidates(listing: Listing, wanted: Filter, now: datetime) -> tuple[Candida
         if known is None or (known.problems and not candidate.problems):
             found[entry.thumbprint] = candidate
     return tuple(sorted(found.values(), key=_order))
+
+
+def signing_with(found: tuple[Candidate, ...], digest: DigestAlgorithm) -> tuple[Candidate, ...]:
+    """Those whose key signs such digests. A key that signs nothing is kept: its problem says so."""
+    return tuple(one for one in found if can_sign(one.description.key_type, digest) is not False)
 
 
 def is_authority(description: Description) -> bool:

@@ -19,11 +19,18 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
-from agent.algorithms import SignatureAlgorithm, algorithm_for, digest_for_key, digest_named, new_digest
+from agent.algorithms import (
+    DigestAlgorithm,
+    SignatureAlgorithm,
+    algorithm_for,
+    digest_for_key,
+    digest_named,
+    new_digest,
+)
 from agent.certificates import libraries
 from agent.certificates.chain import chain_for
 from agent.certificates.description import Description
@@ -32,6 +39,7 @@ from agent.cms.signed_data import signed_data
 from agent.consent.origins import shown_origin
 from agent.consent.prompter import ChoicePrompt, Dialogue, Prompter, ShownDocument, SigningPrompt
 from agent.errors import (
+    AlgorithmUnsupported,
     CertificateUnknown,
     CertificateUnusable,
     DigestLength,
@@ -44,11 +52,14 @@ from agent.errors import (
 from agent.ipc.pin import PinSource
 from agent.journal import Journal
 from agent.model import CertificateEntry, Digest, Document, Listing
-from agent.signing.fitting import Candidate, Filter, candidates, offered
+from agent.signing.fitting import Candidate, Filter, candidates, offered, signing_with
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
 from agent.texts.catalogue import text
 from agent.verification.own import verify_own
+
+LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
+Result = TypeVar("Result")
 
 
 class Tokens(Protocol):
@@ -171,7 +182,7 @@ class Signing:
         description = chosen.description
         self._journal.note("confirmed", {"entry": entry, "certificate": description.thumbprint})  # 4
         algorithm = _algorithm(request, description)
-        content_digest = _content_digest(request.document, algorithm)
+        content_digest = await _content_digest(request.document, algorithm)
         attributes = signed_attributes(content_digest, description, self._now())  # 5
         digest = new_digest(algorithm.digest.name, attributes).digest()
         signature = await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source())  # 6
@@ -185,7 +196,9 @@ class Signing:
             chain=chain,
             content=content,
         )
-        verify_own(cms, content_digest, description, chosen.entry.token.label)  # 8
+        await _aside(
+            content or b"", lambda: verify_own(cms, content_digest, description, chosen.entry.token.label)
+        )  # 8
         return SignResult(cms, content is None, chosen, chain)
 
 
@@ -201,7 +214,7 @@ async def _confirmed(dialogue: Dialogue, last: PeroError | None) -> str:
 
 def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
     """The certificates to offer; of the one that was named, only that. Raises CertificateUnknown, CertificateUnusable,
-    and NoCertificate where there is nobody to look at an empty window for."""
+    AlgorithmUnsupported, and NoCertificate where there is nobody to look at an empty window for."""
     wanted = request.filter
     if request.certificate is not None:
         wanted = msgspec.structs.replace(wanted, thumbprints=(request.certificate,))
@@ -210,6 +223,11 @@ def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Can
         if not found:
             raise CertificateUnknown(thumbprint=request.certificate)
         _usable(found, request.certificate)
+    digest = _digest_asked_for(request)
+    if digest is not None:
+        found = signing_with(found, digest)
+        if not found and request.certificate is not None:
+            raise AlgorithmUnsupported(algorithm=digest.name)
     if not found:
         raise NoCertificate()
     return found
@@ -226,19 +244,27 @@ def _usable(found: tuple[Candidate, ...], thumbprint: str) -> Candidate:
 
 
 def _algorithm(request: SignRequest, description: Description) -> SignatureAlgorithm:
-    if isinstance(request.document, Digest):
-        digest = digest_named(request.document.algorithm)
-    elif request.digest_algorithm is not None:
-        digest = digest_named(request.digest_algorithm)
-    else:
-        digest = digest_for_key(description.key_type, description.bits)
+    digest = _digest_asked_for(request) or digest_for_key(description.key_type, description.bits)
     return algorithm_for(description.key_type, digest)
 
 
-def _content_digest(document: Document | Digest, algorithm: SignatureAlgorithm) -> bytes:
+def _digest_asked_for(request: SignRequest) -> DigestAlgorithm | None:
+    """None: as the key wants it."""
+    if isinstance(request.document, Digest):
+        return digest_named(request.document.algorithm)
+    return digest_named(request.digest_algorithm) if request.digest_algorithm is not None else None
+
+
+async def _content_digest(document: Document | Digest, algorithm: SignatureAlgorithm) -> bytes:
     if isinstance(document, Digest):
         return document.value
-    return new_digest(algorithm.digest.name, document.content).digest()
+    content = document.content
+    return await _aside(content, lambda: new_digest(algorithm.digest.name, content).digest())
+
+
+async def _aside(content: bytes, work: Callable[[], Result]) -> Result:
+    """Work on the content: in a thread where the content is large, since others wait meanwhile."""
+    return await asyncio.to_thread(work) if len(content) > LARGE else work()
 
 
 def _check_digest(request: SignRequest) -> None:
