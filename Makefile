@@ -43,7 +43,7 @@ setup: packages-runtime environment-runtime catalogues extension
 .PHONY: demo
 demo:
 	@$(DEBIAN) runtime demo $(SCREEN) $(if $(filter softhsm,$(TOKEN)),softhsm)
-	@$(MAKE) environment-test catalogues extension
+	@$(MAKE) --silent environment-test catalogues extension
 	@$(PYTHON) -m tests.harness.demo --token=$(TOKEN) $(if $(BROWSER),--browser=$(BROWSER))
 
 .PHONY: test
