@@ -25,7 +25,16 @@ from agent.consent.origins import Origins, utc_now
 from agent.consent.prompter import Prompter
 from agent.consent.unattended import CommandPrompter
 from agent.desktop.window_prompter import WindowPrompter
-from agent.errors import AlreadyRunning, NotRunning, PortsTaken, SettingsDamaged, UnattendedForbidden, from_name
+from agent.errors import (
+    AlreadyRunning,
+    FileUnwritable,
+    NotRunning,
+    PeroError,
+    PortsTaken,
+    SettingsDamaged,
+    UnattendedForbidden,
+    from_name,
+)
 from agent.ipc.hardening import harden
 from agent.journal import Journal, system_log
 from agent.policy import Policy, load_policy
@@ -116,14 +125,18 @@ class Agent:
         self._loopback = Loopback(composition.dispatcher, composition.prompter, ports or LOOPBACK_PORTS)
 
     async def start(self) -> None:
-        """Raises StateUnsafe. Loopback ports that are all taken cost the loopback way only."""
+        """Raises StateUnsafe, FileUnwritable. Loopback ports that are all taken cost the loopback way only."""
         if self._composition.policy.allow_loopback:
             try:
                 await self._loopback.listen()
             except PortsTaken as error:
                 _log.error("ports_taken ports=%s", error.facts["ports"])
+        try:
+            self._local.listen()
+        except PeroError:
+            await self._loopback.close()
+            raise
         self._composition.port = self._loopback.port
-        self._local.listen()
         _log.info("started version=%s pid=%d port=%s", VERSION, os.getpid(), self._loopback.port)
 
     async def stop(self) -> None:
@@ -139,7 +152,7 @@ class Agent:
 def run(environment: Mapping[str, str], started: Callable[[int | None], None] = lambda port: None) -> None:
     """`pero run`: an agent until SIGTERM or Ctrl-C. `started` is told the loopback port.
 
-    Raises AlreadyRunning, StateUnsafe, SettingsDamaged.
+    Raises AlreadyRunning, StateUnsafe, SettingsDamaged, FileUnwritable.
     """
     harden(secret=True)
     places = locations(environment)
@@ -221,8 +234,14 @@ async def _composed(environment: Mapping[str, str], places: Locations, pin: PinC
 
 @contextlib.contextmanager
 def _lock(places: Locations) -> Iterator[None]:
-    """Hold the state folder, alone. Raises AlreadyRunning. The kernel lets go of it when the process ends."""
-    descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold the state folder, alone. The kernel lets go of it when the process ends.
+
+    Raises AlreadyRunning, FileUnwritable.
+    """
+    try:
+        descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FileUnwritable(path=str(places.lock), reason=error.strerror or "unwritable") from error
     try:
         try:
             _lock_descriptor(descriptor)
@@ -249,6 +268,8 @@ def _log_to(places: Locations) -> None:
     previous = os.umask(0o077)
     try:
         handler = logging.handlers.RotatingFileHandler(places.log, maxBytes=_LOG_SIZE, backupCount=1, encoding="utf-8")
+    except OSError as error:
+        raise FileUnwritable(path=str(places.log), reason=error.strerror or "unwritable") from error
     finally:
         os.umask(previous)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))

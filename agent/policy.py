@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -11,9 +13,23 @@ from agent.errors import SettingsDamaged
 POLICY_FILE = Path("/etc/pero/policy.json")
 
 
+class PolicyModule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A PKCS#11 module that the administrator adds. With `sha256` it is loaded only as this very file."""
+
+    path: str  # absolute
+    sha256: Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{64})?$")] = ""  # of the file, in hex
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow_unattended: bool = True  # `--pin-fd` signs without the window
     allow_loopback: bool = True  # the WebSocket on 127.0.0.1 and ::1
+    modules: tuple[PolicyModule, ...] = ()
+    only_listed_modules: bool = False  # nothing but `modules` is loaded, whatever is installed or added
+
+    def module(self, path: str) -> PolicyModule | None:
+        """What is said of a module, by whatever name of its file."""
+        wanted = os.path.realpath(path)
+        return next((module for module in self.modules if os.path.realpath(module.path) == wanted), None)
 
 
 def load_policy(path: Path = POLICY_FILE) -> Policy:
@@ -22,5 +38,5 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         return msgspec.json.decode(path.read_bytes(), type=Policy)
     except (FileNotFoundError, NotADirectoryError):
         return Policy()
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsDamaged(path=str(path), detail=str(error)) from error

@@ -51,6 +51,8 @@ def command(context: Context, remove: bool, autostart: bool, profiles: tuple[Pat
 
 def _set_up(context: Context, autostart: bool, profiles: tuple[Path, ...], as_json: bool) -> int:
     launcher = context.locations.host_launcher
+    if not _is_unicode(launcher):
+        raise FileUnwritable(path=ascii(str(launcher)), reason="not UTF-8: no browser can be told of it")
     secure_folder(context.locations.state)
     try:
         install.write_launcher(launcher, context.locations.socket)
@@ -70,6 +72,15 @@ def _set_up(context: Context, autostart: bool, profiles: tuple[Path, ...], as_js
         say(context.text("setup.autostart", path=plain(entry)))
     say(context.text("setup.extension_next"))
     return Exit.OK
+
+
+def _is_unicode(path: Path) -> bool:
+    """Whether the path can stand in a manifest, which is JSON in UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _remove(context: Context, as_json: bool) -> int:
@@ -112,7 +123,8 @@ def _desktop_quoted(word: str) -> str:
     """One argument of an Exec key: quoted, with both layers of escaping (Desktop Entry Specification, "Exec")."""
     for character in '\\"`$':
         word = word.replace(character, "\\" + character)
-    return '"' + word.replace("\\", "\\\\").replace("%", "%%") + '"'
+    word = word.replace("\\", "\\\\").replace("%", "%%")
+    return '"' + word.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") + '"'
 
 
 def _write_autostart(context: Context) -> Path:
@@ -121,7 +133,7 @@ def _write_autostart(context: Context) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
-    write_private(path, _AUTOSTART.format(command=_autostart_command(context)).encode())
+    write_private(path, os.fsencode(_AUTOSTART.format(command=_autostart_command(context))))
     return path
 
 
@@ -129,7 +141,7 @@ def _remove_autostart(context: Context) -> list[Path]:
     """Remove the entry where it starts this agent; another state folder's stays."""
     path = _autostart_path(context)
     try:
-        ours = f"Exec={_autostart_command(context)}\n" in path.read_text(encoding="utf-8")
+        ours = f"Exec={_autostart_command(context)}\n" in os.fsdecode(path.read_bytes())
     except FileNotFoundError:
         return []
     if not ours:

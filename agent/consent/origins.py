@@ -10,13 +10,14 @@ import os
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import idna
 import msgspec
 
 from agent.config import write_private
-from agent.errors import OriginRefused
+from agent.errors import OriginRefused, SettingsDamaged
 
 MAX_ORIGIN = 512  # characters
 REFUSAL = timedelta(minutes=10)
@@ -78,17 +79,21 @@ def _scripts(label: str) -> set[str]:
     return {unicodedata.name(character, "?").split()[0] for character in label if character.isalpha()}
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # with its zone: others cannot be compared
+
+
 class Site(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is remembered of an origin. Times are UTC."""
 
     allowed: bool = False
-    since: datetime | None = None
-    last_used: datetime | None = None
-    refused_until: datetime | None = None
+    since: Moment | None = None
+    last_used: Moment | None = None
+    refused_until: Moment | None = None
 
 
 class Origins:
-    """The remembered sites, in one file. A damaged file is kept aside and allows nobody."""
+    """The remembered sites, in one file. A damaged file is kept aside and allows nobody; one that cannot be read at
+    all is SettingsDamaged."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -101,7 +106,9 @@ class Origins:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Site])
         except FileNotFoundError:
             return {}
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except OSError as error:
+            raise SettingsDamaged(path=str(self._path), detail=error.strerror or "unreadable") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             os.replace(self._path, self._path.with_suffix(".damaged"))  # noqa: PTH105 - replaces an older one
             return {}
 

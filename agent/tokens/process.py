@@ -27,9 +27,9 @@ _REQUEST_LIMIT = 200  # requests at one worker
 class WorkerProcess:
     """The worker of one module, or of the key files. Errors: ModuleUnloadable, WorkerDied, WorkerHung, Stopping."""
 
-    def __init__(self, module: str, kind: str, place: str, *, deadline: float, idle: float) -> None:
+    def __init__(self, module: str, kind: str, *place: str, deadline: float, idle: float) -> None:
         self.module = module
-        self._arguments = (kind, place)
+        self._arguments = (kind, *place)
         self._deadline = deadline
         self._idle = idle
         self._running: Running | None = None
@@ -247,7 +247,7 @@ class WorkerProcess:
         if running.hung is not None:
             return WorkerHung(module=self.module, seconds=round(running.hung))
         if status < 0:
-            return WorkerDied(module=self.module, signal=signal.Signals(-status).name, exit_status=None)
+            return WorkerDied(module=self.module, signal=_signal_name(-status), exit_status=None)
         return WorkerDied(module=self.module, signal=None, exit_status=status)
 
     def _back_off(self, error: PeroError) -> None:
@@ -271,3 +271,11 @@ class WorkerProcess:
         endings = [running.reading for running in alive if running.reading]
         if endings:
             await asyncio.wait(endings, timeout=2 * _END_GRACE)
+
+
+def _signal_name(number: int) -> str:
+    """Real-time signals between the first and the last have no name (signal(7))."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

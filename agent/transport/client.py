@@ -49,7 +49,7 @@ class LocalClient:
             descriptors = [] if pin.kind == "window" else [pin.descriptor]
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
             connection.sendmsg([pack(json.dumps(hello).encode())], ancillary)
-        except (FileNotFoundError, ConnectionError) as error:
+        except OSError as error:  # nothing there, nobody listening, or a path that no socket can have
             connection.close()
             raise NotRunning() from error
         except BaseException:

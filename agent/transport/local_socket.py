@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from agent.config import secure_folder
+from agent.errors import FileUnwritable
 from agent.transport.channel import FrameChannel
 from agent.transport.peers import is_same_user, local_socket_user
 from native_host.framing import FrameError
@@ -36,18 +37,22 @@ class LocalSocket:
         self._channels: set[FrameChannel] = set()
 
     def listen(self) -> None:
-        """Raises StateUnsafe where the folder is not ours alone. A socket left by a dead agent is replaced: the
-        caller holds the lock of the state folder."""
+        """A socket left by a dead agent is replaced: the caller holds the lock of the state folder.
+
+        Raises StateUnsafe where the folder is not ours alone, FileUnwritable where no socket can be made in it.
+        """
         secure_folder(self._path.parent)
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)
         try:
+            self._path.unlink(missing_ok=True)
             listener.bind(str(self._path))
+            listener.listen(_BACKLOG)
+        except OSError as error:  # a folder in its place, or a path over the limit of sun_path (unix(7))
+            listener.close()
+            raise FileUnwritable(path=str(self._path), reason=error.strerror or str(error)) from error
         finally:
             os.umask(mask)
-        listener.listen(_BACKLOG)
         listener.setblocking(False)
         self._listener = listener
         self._accepting = asyncio.ensure_future(self._accept(listener))
