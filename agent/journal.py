@@ -105,9 +105,13 @@ class Journal:
         self._connection: sqlite3.Connection | None = None
         self._file = (0, 0)  # device and inode of the open file
 
-    def begin(self, kind: str, facts: Mapping[str, Fact]) -> int:
-        """Write an intention; its number. Raises JournalUnwritable: then the thing intended must not be done."""
-        return self._append(kind, facts).number
+    def begin(self, kind: str, facts: Mapping[str, Fact], *, durable: bool = True) -> int:
+        """Write an intention; its number. Raises JournalUnwritable: then the thing intended must not be done.
+
+        Not `durable`: the entry is written, and comes to the disk with the next durable one, in order. For an
+        intention that has such an entry between it and the deed: a loss of power loses only what nobody did.
+        """
+        return self._append(kind, facts, durable=durable).number
 
     def finish(self, entry: int, outcome: str, facts: Mapping[str, Fact]) -> int:
         """Write how the intention with this number ended; the number of the new entry. Raises JournalUnwritable."""
@@ -137,16 +141,16 @@ class Journal:
             self._announce(entry.number, entry.hash)
         return entry.number
 
-    def _append(self, kind: str, facts: Mapping[str, Fact]) -> Entry:
+    def _append(self, kind: str, facts: Mapping[str, Fact], *, durable: bool = True) -> Entry:
         text = _facts_text(facts)
         with self._lock:
             try:
                 try:
-                    return _insert(self._open(), self._now(), kind, text)
+                    return _insert(self._open(), self._now(), kind, text, durable)
                 except sqlite3.DatabaseError as error:
                     if not _is_damage(error):
                         raise
-                    return _insert(self._begin_anew(error), self._now(), kind, text)
+                    return _insert(self._begin_anew(error), self._now(), kind, text, durable)
             except (sqlite3.Error, OSError) as error:
                 self._drop()
                 raise JournalUnwritable(reason=str(error)) from error
@@ -251,7 +255,9 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _insert(connection: sqlite3.Connection, time: str, kind: str, facts: str) -> Entry:
+def _insert(connection: sqlite3.Connection, time: str, kind: str, facts: str, durable: bool) -> Entry:
+    # In WAL mode NORMAL writes a commit without waiting for the disk; the next FULL one takes it along, in order.
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     with _transaction(connection):
         return _insert_row(connection, time, kind, facts)
 

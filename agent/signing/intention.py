@@ -23,12 +23,15 @@ class Intention:
 
 
 @contextmanager
-def intention(journal: Journal, kind: str, facts: Mapping[str, Fact], **failed: Fact) -> Iterator[Intention]:
+def intention(
+    journal: Journal, kind: str, facts: Mapping[str, Fact], *, durable: bool = True, **failed: Fact
+) -> Iterator[Intention]:
     """Write the intention, run the block, write how it ended. `failed`: facts of the outcome where it ends badly.
 
+    `durable` False: the block itself writes a durable entry before it does what cannot be taken back.
     Raises JournalUnwritable before the block, which is then not run, or after it: what it made is then not let out.
     """
-    begun = Intention(journal.begin(kind, facts))
+    begun = Intention(journal.begin(kind, facts, durable=durable))
     try:
         yield begun
     except BaseException as error:

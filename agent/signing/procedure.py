@@ -53,6 +53,7 @@ from agent.ipc.pin import PinSource
 from agent.journal import Journal
 from agent.model import CertificateEntry, Digest, Document, Listing
 from agent.signing.fitting import Candidate, Filter, candidates, offered, signing_with
+from agent.signing.intention import intention
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
 from agent.texts.catalogue import text
@@ -105,24 +106,17 @@ class Signing:
         """Raises the errors of each step; whatever is raised stands in the journal."""
         _check_digest(request)
         document = shown(request.document)
-        entry = self._journal.begin("sign", _facts(request, document, prompter.kind))  # 2
-        try:
-            result = await self._sign(request, document, prompter, entry)
-        except PeroError as error:
-            self._journal.finish(entry, error.name, {"origin": request.origin, "document": document.name})
-            raise
-        except asyncio.CancelledError:
-            self._journal.finish(entry, "cancelled", {"origin": request.origin, "document": document.name})
-            raise
-        self._journal.finish(  # 9
-            entry, "signed", {"certificate": result.candidate.entry.thumbprint, "signature": _sha256(result.signature)}
-        )
+        facts = _facts(request, document, prompter.kind)
+        named = {"origin": request.origin, "document": document.name}
+        with intention(self._journal, "sign", facts, durable=False, **named) as begun:  # 2, 9
+            result = await self._sign(request, document, prompter, begun.number)
+            begun.ended("signed", certificate=result.candidate.entry.thumbprint, signature=_sha256(result.signature))
         return result
 
     async def choose(self, origin: str, wanted: Filter, prompter: Prompter, language: str) -> Candidate:
         """Steps 1 and 3 alone: the person shows a site one of the certificates."""
-        entry = self._journal.begin("choose", {"origin": origin, "asked_by": prompter.kind})
-        try:
+        facts = {"origin": origin, "asked_by": prompter.kind}
+        with intention(self._journal, "choose", facts, durable=False, origin=origin) as begun:
             async with self._queue.turn():
                 self._load_libraries()
                 listing = await self._tokens.listing()
@@ -131,13 +125,7 @@ class Signing:
                     origin, shown_origin(origin), offered(found), _faults(listing, language), language
                 )
                 chosen = _usable(found, await prompter.choose_certificate(prompt))
-        except PeroError as error:
-            self._journal.finish(entry, error.name, {"origin": origin})
-            raise
-        except asyncio.CancelledError:
-            self._journal.finish(entry, "cancelled", {"origin": origin})
-            raise
-        self._journal.finish(entry, "chosen", {"origin": origin, "certificate": chosen.entry.thumbprint})
+            begun.ended("chosen", origin=origin, certificate=chosen.entry.thumbprint)
         return chosen
 
     async def _sign(self, request: SignRequest, document: ShownDocument, prompter: Prompter, entry: int) -> SignResult:
