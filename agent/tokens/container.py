@@ -57,6 +57,9 @@ class ContainerBackend:
     def listing(self) -> tuple[messages.TokenListing, ...]:
         return tuple(_listing(folder) for folder in sorted(self._folder.iterdir()) if len(folder.name) == _THUMBPRINT)
 
+    def slots(self) -> tuple[int, ...]:
+        return ()
+
     def sign(self, request: messages.Sign) -> PinOperation:
         return _Signing(self._folder / request.thumbprint, request)
 

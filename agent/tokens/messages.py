@@ -25,6 +25,12 @@ class List(msgspec.Struct, frozen=True, tag=True):
     id: int
 
 
+class Look(msgspec.Struct, frozen=True, tag=True):
+    """The slots with a token in them, and nothing about the tokens."""
+
+    id: int
+
+
 class Sign(msgspec.Struct, frozen=True, tag=True):
     id: int
     source: SourceKind
@@ -85,11 +91,12 @@ class TokenListing(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """`signature` answers Sign, `tokens` answers List and AddKeyFile."""
+    """`signature` answers Sign, `tokens` answers List and AddKeyFile, `slots` answers Look."""
 
     id: int
     signature: bytes = b""
     tokens: tuple[TokenListing, ...] = ()
+    slots: tuple[int, ...] = ()
 
 
 class Failure(msgspec.Struct, frozen=True, tag=True):
@@ -98,7 +105,7 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     facts: Facts = {}
 
 
-Request = List | Sign | AddKeyFile | ForgetKeyFile | Withdraw
+Request = List | Look | Sign | AddKeyFile | ForgetKeyFile | Withdraw
 Event = Loaded | Started | Waiting | Done | Failure
 
 _encoder = msgspec.json.Encoder()

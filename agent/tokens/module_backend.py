@@ -6,9 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from agent.algorithms import SignatureAlgorithm, algorithm_named
 from agent.errors import (
     KeyAbsent,
+    KeyForeign,
     MechanismUnsupported,
     PeroError,
     PinIncorrect,
@@ -23,6 +26,7 @@ from agent.ipc.pin import Ask, Pin
 from agent.model import TokenState
 from agent.tokens import matching, mechanisms, messages, pkcs11, public_key
 from agent.tokens.backend import PinOperation
+from agent.tokens.containers import container_on, foreign_container
 from agent.tokens.matching import TokenKey
 from agent.tokens.public_key import PublicKey
 
@@ -36,8 +40,10 @@ _PIN_SANE = 4096  # bytes; above it a module's ulMaxPinLen says nothing
 
 
 class ModuleBackend:
-    def __init__(self, path: str) -> None:
-        self._module = pkcs11.Module(path)
+    """`sha256` is what policy wants of the module's file; empty where it wants nothing."""
+
+    def __init__(self, path: str, sha256: str = "") -> None:
+        self._module = pkcs11.Module(path, sha256)
 
     def load(self) -> messages.Facts:
         return self._module.load()
@@ -45,7 +51,12 @@ class ModuleBackend:
     def close(self) -> None:
         self._module.close()
 
+    def slots(self) -> tuple[int, ...]:
+        self._module.renew()
+        return tuple(self._module.slots())
+
     def listing(self) -> tuple[messages.TokenListing, ...]:
+        self._module.renew()
         found = [self._slot(slot) for slot in self._module.slots()]
         return tuple(listing for listing in found if listing)
 
@@ -56,23 +67,15 @@ class ModuleBackend:
             info = self._module.token_info(slot)
             if not info.flags & TOKEN_INITIALIZED:
                 return None
-            state = token_state(info, self._module.path, slot)
-            return messages.TokenListing(state, self._certificates(slot, info.label))
+            state = token_state(info, self._module.path, slot, self._module.reader(slot))
+            with self._module.session(slot, info.label) as session:
+                certificates = _certificates(session)
+                container = foreign_container(session, self._module.path)
+            return messages.TokenListing(msgspec.structs.replace(state, foreign_container=container), certificates)
         except TokenAbsent:
             return None
         except PeroError as error:
             return messages.TokenListing(state, (), error.name, error.facts)
-
-    def _certificates(self, slot: int, token: str) -> tuple[messages.FoundCertificate, ...]:
-        with self._module.session(slot, token) as session:
-            certificates = certificates_of(session)
-            kinds = sorted({key.key_type for _, key, _, _ in certificates})
-            private = [key for kind in kinds for key in keys_of(session, pkcs11.PRIVATE_KEY, kind)]
-            public = [key for kind in kinds for key in keys_of(session, pkcs11.PUBLIC_KEY, kind)]
-        return tuple(
-            messages.FoundCertificate(der, False if authority else matching.has_key(key, identifier, private, public))
-            for der, key, identifier, authority in certificates
-        )
 
     def sign(self, request: messages.Sign) -> PinOperation:
         return _Signing(self._module, request)
@@ -82,6 +85,17 @@ class ModuleBackend:
 
     def forget_key_file(self, thumbprint: str) -> None:
         raise UnknownMethod(method="forget_key_file")
+
+
+def _certificates(session: pkcs11.Session) -> tuple[messages.FoundCertificate, ...]:
+    certificates = certificates_of(session)
+    kinds = sorted({key.key_type for _, key, _, _ in certificates})
+    private = [key for kind in kinds for key in keys_of(session, pkcs11.PRIVATE_KEY, kind)]
+    public = [key for kind in kinds for key in keys_of(session, pkcs11.PUBLIC_KEY, kind)]
+    return tuple(
+        messages.FoundCertificate(der, False if authority else matching.has_key(key, identifier, private, public))
+        for der, key, identifier, authority in certificates
+    )
 
 
 class _Signing:
@@ -96,6 +110,8 @@ class _Signing:
 
     def ask(self) -> Ask:
         slot, info = self._token()
+        if self._request.token.foreign_container:  # as the listing said; a PIN would be asked for in vain
+            raise KeyForeign(token=info.label, container=self._request.token.foreign_container)
         flags = info.flags
         if flags & PIN_LOCKED:
             raise PinLocked(token=info.label)
@@ -139,6 +155,9 @@ class _Signing:
     def _sign_logged_in(self, session: pkcs11.Session, info: pkcs11.TokenInfo, secret: bytes | None) -> bytes:
         key = self._private_key(session)
         if key is None:
+            container = container_on(session, self._module.path)
+            if container:  # beside keys of others
+                raise KeyForeign(token=info.label, container=container)
             raise KeyAbsent(thumbprint=self._request.thumbprint, token=info.label)
         data = mechanisms.mechanism_input(self._algorithm, self._request.digest, self._key.field_size)
         mechanism = mechanisms.CKM[self._algorithm.mechanism]
@@ -174,7 +193,7 @@ class _Signing:
         return PinIncorrect(tries_left=1 if final else None, count_low=low, final_try=final)
 
 
-def token_state(info: pkcs11.TokenInfo, module: str, slot: int) -> TokenState:
+def token_state(info: pkcs11.TokenInfo, module: str, slot: int, reader: str) -> TokenState:
     return TokenState(
         label=info.label,
         serial=info.serial,
@@ -182,6 +201,7 @@ def token_state(info: pkcs11.TokenInfo, module: str, slot: int) -> TokenState:
         model=info.model,
         module=module,
         slot=slot,
+        reader=reader,
         pin_count_low=bool(info.flags & PIN_COUNT_LOW),
         pin_final_try=bool(info.flags & PIN_FINAL_TRY),
         pin_locked=bool(info.flags & PIN_LOCKED),

@@ -24,7 +24,6 @@ _SCOPE_SYSTEM = 2
 _CHANGED = 0x0002
 _PRESENT = 0x0020
 _MUTE = 0x0200
-_STATE = 0xFFFF  # the upper half counts events
 _WIDTH = 0xFFFFFFFF
 _ATR_SIZE = 36 if sys.platform == "win32" else 33
 
@@ -52,6 +51,11 @@ class State(NamedTuple):
     raw: int  # dwEventState, to be handed back with the next wait
     present: bool  # a card or token that answers
     atr: bytes
+
+    @property
+    def events(self) -> int:
+        """How often something was put in or taken out, where the service counts."""
+        return self.raw >> 16
 
 
 UNAWARE = State(0, False, b"")

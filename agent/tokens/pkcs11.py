@@ -16,13 +16,17 @@ import PyKCS11
 from PyKCS11 import LowLevel
 
 from agent.errors import ModuleUnloadable, PeroError, PinIncorrect
-from agent.tokens import return_codes
+from agent.tokens import binaries, return_codes
 from agent.tokens.messages import Facts
 
 SIGNATURE_LIMIT = 1024  # bytes
 _SLOT_ATTEMPTS = 3  # a reader that is plugged in between the two calls of C_GetSlotList makes it fail
 _REASON_LIMIT = 300  # characters of what the system's loader says
 
+# Manufacturers (C_GetInfo) of modules that see new tokens only after C_Initialize: SoftHSM reads its folder there.
+_RENEWED = ("SoftHSM",)
+
+DATA, APPLICATION = PyKCS11.CKO_DATA, PyKCS11.CKA_APPLICATION
 CERTIFICATE, PUBLIC_KEY, PRIVATE_KEY = PyKCS11.CKO_CERTIFICATE, PyKCS11.CKO_PUBLIC_KEY, PyKCS11.CKO_PRIVATE_KEY
 ID, VALUE, KEY_TYPE = PyKCS11.CKA_ID, PyKCS11.CKA_VALUE, PyKCS11.CKA_KEY_TYPE
 MODULUS, EC_POINT = PyKCS11.CKA_MODULUS, PyKCS11.CKA_EC_POINT
@@ -45,14 +49,18 @@ class TokenInfo(NamedTuple):
 
 
 class Module:
-    """One PKCS#11 module. Every call raises the errors of ``return_codes``."""
+    """One PKCS#11 module. Every call raises the errors of ``return_codes``. `sha256`: what its file must have."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, sha256: str = "") -> None:
         self.path = path
+        self._sha256 = sha256
+        self._renewed = False  # a row of _RENEWED
+        self._stale = False  # it was looked at since C_Initialize
         self._library: Any = PyKCS11.PyKCS11Lib()
 
     def load(self) -> Facts:
-        """C_Initialize; what C_GetInfo tells. Raises ModuleUnloadable."""
+        """C_Initialize; what C_GetInfo tells. Raises ModuleUnloadable, ModuleForbidden."""
+        binaries.check(self.path, self._sha256)
         try:
             self._library.load(self.path)
         except PyKCS11.PyKCS11Error as error:
@@ -60,8 +68,10 @@ class Module:
             raise ModuleUnloadable(module=self.path, reason=self._why(error)) from error
         with self.calling("C_GetInfo"):
             info = self._library.getInfo()
+        manufacturer = _text(info.manufacturerID)
+        self._renewed = manufacturer.startswith(_RENEWED)
         return {
-            "manufacturer": _text(info.manufacturerID),
+            "manufacturer": manufacturer,
             "description": _text(info.libraryDescription),
             "library_version": "{}.{}".format(*info.libraryVersion),
             "cryptoki_version": "{}.{}".format(*info.cryptokiVersion),
@@ -75,6 +85,21 @@ class Module:
         except (OSError, AttributeError) as reason:
             return str(reason)[:_REASON_LIMIT]
         return return_codes.name(error.value)
+
+    def renew(self) -> None:
+        """Let a module that does not look again by itself do so; call it while no session is open."""
+        if self._stale:
+            self._library.lib.C_Finalize()
+            code = self._library.lib.C_Initialize()
+            if code != PyKCS11.CKR_OK:
+                raise self.error(code, "C_Initialize", "")
+        self._stale = self._renewed
+
+    def reader(self, slot: int) -> str:
+        """slotDescription; empty where the module does not tell."""
+        with suppress(PyKCS11.PyKCS11Error):
+            return _text(self._library.getSlotInfo(slot).slotDescription)
+        return ""
 
     def slots(self) -> list[int]:
         """The slots with a token in them."""
@@ -147,6 +172,8 @@ class Session:
 
     def _read(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:
         """All at once; the binding's own way takes five looks at each attribute, 10 microseconds each."""
+        if not attributes:
+            return []
         template = LowLevel.ckattrlist(len(attributes))
         views = [template[index] for index in range(len(attributes))]
         for view, attribute in zip(views, attributes, strict=True):

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
 
 from agent.algorithms import SignatureAlgorithm
-from agent.errors import DigestLength, KeyFileDamaged, PeroError, TokenAbsent
+from agent.errors import DigestLength, KeyFileDamaged, ModuleForbidden, PeroError, TokenAbsent
 from agent.ipc.pin import PinSource
 from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, TokenState
-from agent.tokens import messages
+from agent.policy import Policy
+from agent.tokens import devices, messages
 from agent.tokens.process import WorkerProcess
+from agent.tokens.vendors import has_readers
+from agent.tokens.watcher import Change, Watcher
 
 KEY_FILE_LIMIT = 1 << 20  # bytes; what is longer is no PKCS#12 file of a person
 
@@ -32,8 +36,9 @@ class ModuleState(msgspec.Struct, frozen=True):
 
 
 class TokenPool:
-    """`modules` gives the paths of the PKCS#11 modules and is asked anew at each call; `key_files` is the folder of
-    key files; `deadline`: seconds for one operation of a worker; `idle`: seconds after which an unused one ends."""
+    """`modules` gives the paths of the PKCS#11 modules and is asked anew at each call, to which those of `policy` are
+    added in front; `key_files` is the folder of key files; `deadline`: seconds for one operation of a worker; `idle`:
+    seconds after which an unused one ends."""
 
     def __init__(
         self,
@@ -42,8 +47,11 @@ class TokenPool:
         *,
         deadline: float = 30.0,
         idle: float = 60.0,
+        policy: Policy | None = None,
     ) -> None:
-        self._modules = modules
+        self._policy = policy or Policy()
+        self._given = modules
+        self._watcher = Watcher(self._look)
         self._folder = key_files
         self._deadline = deadline
         self._idle = idle
@@ -52,34 +60,32 @@ class TokenPool:
     async def listing(self) -> Listing:
         """All certificates and tokens, key files first; a module that fails is a row of `faults`, never an exception.
 
-        A token that two modules show is listed once, from the module that stands first.
+        A token that several modules show is listed once, from the module that is best for it (``devices``).
         """
-        modules = tuple(dict.fromkeys(self._modules()))
+        modules = self._modules()
         await self._end_removed(modules)
         paths = (KEY_FILES, *modules) if self._any_key_file() else modules
         answers = await asyncio.gather(*(self._tokens(path) for path in paths))
-        certificates: list[CertificateEntry] = []
-        tokens: list[TokenState] = []
         faults: list[ModuleFault] = []
-        seen: set[tuple[str, str]] = set()
+        found: list[devices.Found] = []
         for path, answer in zip(paths, answers, strict=True):
             if isinstance(answer, PeroError):
                 faults.append(ModuleFault(path, answer.name, answer.facts))
-                continue
-            tokens += [token.token for token in answer if token.token]
-            for token in answer:
-                if token.error:
-                    faults.append(ModuleFault(path, token.error, token.facts))
-                for entry in _entries(token):
-                    place = (entry.thumbprint, entry.token.serial or path)
-                    if place not in seen:
-                        seen.add(place)
-                        certificates.append(entry)
-        return Listing(tuple(certificates), tuple(tokens), tuple(faults))
+            else:
+                found += [devices.Found(path, token) for token in answer]
+        chosen = devices.best(found, self._watcher.atrs)
+        faults += [ModuleFault(path, token.error, token.facts) for path, token in chosen if token.error]
+        tokens = tuple(token.token for _, token in chosen if token.token)
+        return Listing(_certificates(chosen), tokens, tuple(faults))
+
+    def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
+        """Readers and tokens that come and go while the block lasts: ``async with pool.changes() as changes: async
+        for change in changes: ...``. What is listed after a change has it."""
+        return self._watcher.changes()
 
     async def module_states(self) -> tuple[ModuleState, ...]:
         """Each module in turn: whether it can be loaded and what it sees."""
-        return tuple(await asyncio.gather(*(self._state(path) for path in dict.fromkeys(self._modules()))))
+        return tuple(await asyncio.gather(*(self._state(path) for path in self._modules())))
 
     async def sign(
         self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource
@@ -127,6 +133,24 @@ class TokenPool:
         """Process ids of the workers that run, by module."""
         return {path: worker.process_id for path, worker in self._workers.items() if worker.process_id is not None}
 
+    def _modules(self) -> tuple[str, ...]:
+        """Those of the policy, which may stand among the others under another name, and the others."""
+        listed = [module.path for module in self._policy.modules]
+        others = [path for path in self._given() if path in listed or self._policy.module(path) is None]
+        return tuple(dict.fromkeys([*listed, *others]))
+
+    async def _look(self, readers: bool) -> dict[str, frozenset[int]]:
+        """The slots of modules; `readers`: without those whose tokens are in PC/SC readers. What fails is left out."""
+        paths = [path for path in self._modules() if not (readers and has_readers(path))]
+        answers = await asyncio.gather(*(self._slots(path) for path in paths))
+        return {path: slots for path, slots in zip(paths, answers, strict=True) if slots is not None}
+
+    async def _slots(self, path: str) -> frozenset[int] | None:
+        try:
+            return frozenset((await self._known(path).call(messages.Look)).slots)
+        except PeroError:
+            return None
+
     def _any_key_file(self) -> bool:
         return self._folder.is_dir() and any(self._folder.iterdir())
 
@@ -137,7 +161,7 @@ class TokenPool:
         await asyncio.gather(*(worker.close() for worker in removed))
 
     def _worker(self, path: str, token: str) -> WorkerProcess:
-        """Raises TokenAbsent where the module is not among ours (any more)."""
+        """Raises TokenAbsent where the module is not among ours (any more), ModuleForbidden."""
         if path != KEY_FILES and path not in self._workers and path not in self._modules():
             raise TokenAbsent(token=token, module=path)
         return self._known(path)
@@ -146,11 +170,18 @@ class TokenPool:
         return self._known(KEY_FILES)
 
     def _known(self, path: str) -> WorkerProcess:
-        """The worker of a module that is ours, or of the key files."""
+        """The worker of a module that is ours, or of the key files. Raises ModuleForbidden."""
         if path not in self._workers:
-            kind, place = ("keyfiles", str(self._folder)) if path == KEY_FILES else ("module", path)
-            self._workers[path] = WorkerProcess(path, kind, place, deadline=self._deadline, idle=self._idle)
+            what = ("keyfiles", str(self._folder)) if path == KEY_FILES else ("module", path, self._digest(path))
+            self._workers[path] = WorkerProcess(path, *what, deadline=self._deadline, idle=self._idle)
         return self._workers[path]
+
+    def _digest(self, path: str) -> str:
+        """The SHA-256 that a module's file must have; empty for any. Raises ModuleForbidden."""
+        module = self._policy.module(path)
+        if module is None and self._policy.only_listed_modules:
+            raise ModuleForbidden(module=path, reason="not_listed")
+        return module.sha256 if module else ""
 
     async def _tokens(self, path: str) -> tuple[messages.TokenListing, ...] | PeroError:
         try:
@@ -170,6 +201,15 @@ class TokenPool:
             return ModuleState(path, None, await self._known(path).facts(), tokens)
         except PeroError as error:
             return ModuleState(path, error.name, error.facts, tokens)
+
+
+def _certificates(found: Sequence[devices.Found]) -> tuple[CertificateEntry, ...]:
+    """Each certificate of a token once: modules may show one token as several."""
+    entries: dict[tuple[str, str], CertificateEntry] = {}
+    for path, token in found:
+        for entry in _entries(token):
+            entries.setdefault((entry.thumbprint, entry.token.serial or path), entry)
+    return tuple(entries.values())
 
 
 def _entries(token: messages.TokenListing) -> list[CertificateEntry]:

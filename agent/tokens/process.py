@@ -160,13 +160,13 @@ class WorkerProcess:
         await self._gone(running)
 
     def _handle(self, running: Running, event: messages.Event) -> None:
-        seconds = self._deadline
+        running.limit = None
         match event:
             case messages.Loaded():
                 self._loaded(running, event)
             case messages.Started(id=number, person=person):
                 running.waiting.discard(number)
-                seconds = max(self._deadline, PERSON_DEADLINE) if person else self._deadline
+                running.limit = max(self._deadline, PERSON_DEADLINE) if person else None
             case messages.Waiting(id=number):
                 if number in running.asked:
                     running.waiting.add(number)
@@ -176,7 +176,7 @@ class WorkerProcess:
             case messages.Failure(id=number):
                 self._deaths, self._last_death = 0, None
                 running.settle(number, from_name(event.error, event.facts))
-        self._watch(running, seconds)
+        self._watch(running)
 
     def _loaded(self, running: Running, event: messages.Loaded) -> None:
         if running.loaded.done():
@@ -190,11 +190,11 @@ class WorkerProcess:
 
     # deadlines and the end
 
-    def _watch(self, running: Running, seconds: float | None = None) -> None:
+    def _watch(self, running: Running) -> None:
         """The timer of this moment: a deadline while something is asked that waits for no PIN, else the idle time."""
         if running.ending or running.hung is not None:
             return
-        limit = self._deadline if seconds is None else seconds
+        limit = running.limit or self._deadline
         if len(running.asked) > len(running.waiting) or not running.loaded.done():
             running.set_timer(limit, lambda: self._kill_hung(running, limit))
         elif running.asked:

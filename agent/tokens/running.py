@@ -21,6 +21,7 @@ class Running:
         self.asked: dict[int, asyncio.Future[messages.Done]] = {}
         self.waiting: set[int] = set()  # those of them that wait for a PIN
         self.loaded: asyncio.Future[messages.Loaded] = asyncio.get_running_loop().create_future()
+        self.limit: float | None = None  # seconds for the call of this moment, where a person is in it
         self.hung: float | None = None  # seconds of the deadline that passed
         self.ending = False
         self.buried = False  # everything that was asked has been failed

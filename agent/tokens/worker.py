@@ -1,8 +1,9 @@
-"""The worker process: one backend, one thread, one loop. ``python -m agent.tokens.worker DATA CONTROL KIND PLACE``.
+"""The worker process: one backend, one thread, one loop. ``python -m agent.tokens.worker DATA CONTROL KIND PLACE ...``.
 
-DATA and CONTROL are numbers of inherited sockets, KIND is a row of BACKENDS, PLACE its module or folder. Nothing in
-the loop waits for a person: open PIN conversations are descriptors among the others, so that any number of them may be
-open while other requests are served. The process ends when its data socket does.
+DATA and CONTROL are numbers of inherited sockets, KIND is a row of BACKENDS, PLACE its module or folder; behind a
+module may stand the SHA-256 that policy wants of it. Nothing in the loop waits for a person: open PIN conversations
+are descriptors among the others, so that any number of them may be open while other requests are served. The process
+ends when its data socket does.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from native_host import framing
 _READ = 1 << 16  # bytes
 
 
-def _module(place: str) -> Backend:
+def _module(place: str, sha256: str = "") -> Backend:
     from agent.tokens.module_backend import ModuleBackend
 
-    return ModuleBackend(place)
+    return ModuleBackend(place, sha256)
 
 
 def _key_files(place: str) -> Backend:
@@ -40,7 +41,7 @@ def _key_files(place: str) -> Backend:
     return ContainerBackend(Path(place))
 
 
-BACKENDS: dict[str, Callable[[str], Backend]] = {"module": _module, "keyfiles": _key_files}
+BACKENDS: dict[str, Callable[..., Backend]] = {"module": _module, "keyfiles": _key_files}
 
 
 class _Open:
@@ -98,6 +99,8 @@ class Worker:
         match request:
             case messages.List(id=number):
                 self._now(number, lambda: messages.Done(number, tokens=self._backend.listing()))
+            case messages.Look(id=number):
+                self._now(number, lambda: messages.Done(number, slots=self._backend.slots()))
             case messages.ForgetKeyFile(id=number, thumbprint=thumbprint):
                 self._now(number, lambda: self._forget(number, thumbprint))
             case messages.Sign():
@@ -236,12 +239,12 @@ def _keep_modules_quiet() -> None:
 def main(arguments: list[str]) -> None:
     harden(secret=True)
     die_with_parent()
-    data, control, kind, place = arguments
+    data, control, kind, *place = arguments
     _keep_modules_quiet()
     channel, descriptors = socket.socket(fileno=int(data)), socket.socket(fileno=int(control))
     for inherited in (channel, descriptors):
         os.set_inheritable(inherited.fileno(), False)
-    Worker(channel, descriptors, BACKENDS[kind](place)).run()
+    Worker(channel, descriptors, BACKENDS[kind](*place)).run()
 
 
 if __name__ == "__main__":
