@@ -33,7 +33,8 @@ def describe(context: Context, certificate: dict[str, Any]) -> list[str]:
         _line(context, "token", f"{token['label']} {token['serial']}".strip()),
         _line(context, "thumbprint", certificate["thumbprint"]),
     ]
-    lines += [f"  ! {context.text(f'problem.{name}')}" for name in certificate["problems"]]
+    days = {"from_day": certificate["not_before"][:DATE], "to_day": certificate["not_after"][:DATE]}
+    lines += [f"  ! {context.text(f'problem.{name}', **days)}" for name in certificate["problems"]]
     return lines + [f"  ! {context.text(f'warning.{name}')}" for name in certificate["warnings"]]
 
 

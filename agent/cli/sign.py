@@ -6,6 +6,7 @@ import base64
 import contextlib
 import errno
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,8 @@ def command(
     as_json: bool,
 ) -> None:
     target = output or Path(file + (ATTACHED if attached else DETACHED))
+    if _same(target, file):
+        raise click.UsageError(context.text("sign.onto_itself", path=plain(target)))
     if not force and os.path.lexists(target):
         complain(context.text("sign.exists"))
         raise FileUnwritable(path=str(target), reason=os.strerror(errno.EEXIST))
@@ -60,6 +63,14 @@ def command(
         print_json({"file": str(target), **result})
     else:
         say(context.text("sign.written", path=plain(target)))
+
+
+def _same(target: Path, file: str) -> bool:
+    """Whether the signature would take the place of the document itself."""
+    try:
+        return target.samefile(file)
+    except OSError:
+        return False
 
 
 async def _signed(context: Context, choice: PinChoice, kind: Kind, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -84,22 +95,29 @@ async def _chosen(context: Context, call: Call, parameters: dict[str, Any]) -> d
 
 
 def _pick(context: Context, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Ask on the terminal for one of the rows. Blocks the loop, in which nothing else runs now."""
+    """Ask on the terminal for one of the rows, until a number of the list or nothing is typed.
+
+    Blocks the loop, in which nothing else runs now: so Ctrl-C has to end the reading itself. Raises Refused.
+    """
     from agent.cli.terminal import Terminal
     from agent.errors import Refused
 
     terminal = Terminal()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         for number, row in enumerate(rows, 1):
             terminal.write(f"{number:>3}  {summary(row)}\n")
-        terminal.write(context.text("sign.which") + " ")
-        line = terminal.read_line()
+        while True:
+            terminal.write(context.text("sign.which") + " ")
+            answer = (terminal.read_line() or bytearray()).decode(errors="replace").strip()
+            if not answer:
+                raise Refused()
+            if answer.isdecimal() and 1 <= int(answer) <= len(rows):
+                return rows[int(answer) - 1]
+            terminal.write(context.text("sign.no_such_number", number=len(rows)) + "\n")
     finally:
+        signal.signal(signal.SIGINT, before)
         terminal.close()
-    answer = (line or bytearray()).decode(errors="replace").strip()
-    if not answer.isdecimal() or not 1 <= int(answer) <= len(rows):
-        raise Refused()
-    return rows[int(answer) - 1]
 
 
 def _write(target: Path, signature: bytes, force: bool) -> None:

@@ -107,6 +107,14 @@ def test_a_signature_that_is_there_is_not_overwritten_unless_told(pero: CommandL
     accepted(pero, there, key_file.identity, pero.folder / "contract.txt")
 
 
+def test_the_document_is_never_overwritten_by_its_signature(pero: CommandLine, key_file: KeyFile) -> None:
+    (pero.folder / "link").symlink_to("contract.txt")
+    for target in ("contract.txt", "./contract.txt", "link"):
+        ended = pero.run("sign", "contract.txt", "-o", target, "--force", pin=PASSPHRASE)
+        assert (ended.status, (pero.folder / "contract.txt").read_bytes()) == (64, CONTENT)
+        assert "the document itself" in ended.complaint
+
+
 def test_the_signature_goes_where_it_is_told_with_ordinary_rights(pero: CommandLine, key_file: KeyFile) -> None:
     (pero.folder / "out").mkdir()
     assert pero.run("sign", "contract.txt", "-o", "out/a.sig", pin=PASSPHRASE).status == 0
@@ -168,7 +176,7 @@ def test_an_expired_certificate_is_listed_with_its_reason_and_does_not_sign(pero
     assert row["problems"] == ["expired"]
     shown = pero.run("certificates").output
     assert "Прежний" in shown
-    assert "! " in shown
+    assert f"! Cannot be used: it expired on {row['not_after'][:10]}" in shown
     ended = pero.run("sign", "contract.txt", "--certificate", expired.identity.thumbprint, "--json", pin=PASSPHRASE)
     assert ended.json["error"]["name"] == "certificate_unusable"
 

@@ -128,7 +128,15 @@ def test_among_several_certificates_the_person_is_asked(pero: CommandLine, key_f
     with pero.on_terminal("sign", "contract.txt", "--force") as terminal:
         terminal.until(NUMBER)
         terminal.type("7")
+        assert "from 1 to 2" in terminal.until(NUMBER), "a slip of the finger is no refusal"
+        terminal.type("")
         assert terminal.ended() == 3
+        assert "You refused" in terminal.shown
+    with pero.on_terminal("sign", "contract.txt", "--force") as terminal:
+        terminal.until(NUMBER)
+        terminal.press(b"\x03")
+        assert terminal.ended() == 130
+        assert "Traceback" not in terminal.shown
 
 
 def test_a_passphrase_is_asked_for_in_the_persons_language(pero: CommandLine) -> None:
