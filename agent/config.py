@@ -18,6 +18,7 @@ from agent.errors import FileUnwritable, SettingsDamaged, StateUnsafe
 VERSION = "0.1.0"
 LOOPBACK_PORTS = (14741, 24741, 29741)  # below every system's ephemeral range; the first free one is taken
 SOCKET_NAME = 16  # hex digits of the hash of the state folder
+_SESSIONS = Path("/run/user")  # where login managers make each user's runtime folder
 
 
 class Locations(msgspec.Struct, frozen=True):
@@ -79,13 +80,28 @@ def locations(environment: Mapping[str, str]) -> Locations:
 
 
 def _runtime(environment: Mapping[str, str]) -> Path:
-    """The runtime folder of the login session, or a fallback of ours that `secure_folder` checks."""
+    """The runtime folder of the login session, or a fallback of ours that `secure_folder` checks.
+
+    `su`, cron and the like do not pass XDG_RUNTIME_DIR on: what they start has to meet the session's agent too.
+    """
     given = environment.get("XDG_RUNTIME_DIR")
     if given and Path(given).is_dir():
         return Path(given) / "pero"
     if hasattr(os, "getuid"):
+        session = _SESSIONS / str(os.getuid())
+        if _is_ours(session):
+            return session / "pero"
         return Path(tempfile.gettempdir()) / f"pero-{os.getuid()}"
     return Path(platformdirs.user_runtime_dir("pero", appauthor=False))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a folder, no link, and belongs to this user."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
 
 
 def secure_folder(folder: Path) -> None:

@@ -60,9 +60,14 @@ def launcher_text(socket: Path) -> str:
     return _LAUNCHER.format(interpreter=shlex.quote(interpreter), program=shlex.quote(program))
 
 
+def launcher_content(socket: Path) -> bytes:
+    """The launcher as it stands in its file."""
+    return launcher_text(socket).encode(errors="surrogateescape")
+
+
 def write_launcher(launcher: Path, socket: Path) -> None:
     """Write the launcher, mode 0700. Raises OSError."""
-    _write(launcher, launcher_text(socket).encode(errors="surrogateescape"), 0o700)
+    _write(launcher, launcher_content(socket), 0o700)
 
 
 def install(launcher: Path, home: Path, profiles: Iterable[Path] = ()) -> list[Written]:

@@ -56,6 +56,10 @@ class Probe(Protocol):
         """The native host's launcher that the manifests should name."""
         ...
 
+    def launcher_content(self) -> bytes:
+        """What should be in the launcher."""
+        ...
+
     def browsers(self) -> list[tuple[Browser, Path]]:
         """The browsers found, each with the path where it looks for our manifest."""
         ...
@@ -129,6 +133,9 @@ class Machine:
 
     def launcher(self) -> Path:
         return self._locations.host_launcher
+
+    def launcher_content(self) -> bytes:
+        return install.launcher_content(self._locations.socket)
 
     def browsers(self) -> list[tuple[Browser, Path]]:
         home = Path(self._environment.get("HOME") or Path.home())

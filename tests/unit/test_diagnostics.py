@@ -40,6 +40,7 @@ class Fake:
         self.files: dict[Path, bytes | OSError] = {
             PLACES[browser.name]: json.dumps(content(browser.family, LAUNCHER)).encode() for browser in self.found
         }
+        self.files[LAUNCHER] = self.launcher_content()
         self.programs = {LAUNCHER}
         self.listening: list[Listener] | None = [Listener("127.0.0.1", 1000, 55), Listener("::1", 1000, 56)]
         self.sockets = {PID: {55, 56, 57}}
@@ -62,6 +63,9 @@ class Fake:
 
     def launcher(self) -> Path:
         return LAUNCHER
+
+    def launcher_content(self) -> bytes:
+        return b"#!/bin/sh"
 
     def browsers(self) -> list[tuple[Browser, Path]]:
         return [(browser, PLACES[browser.name]) for browser in self.found]
@@ -184,11 +188,18 @@ async def test_each_fault_of_a_manifest_has_its_own_name(held: Any, case: str, l
     assert await found(manifests.CHECK, fake) == [(case, level)]
 
 
+async def test_a_launcher_that_leads_to_another_socket_is_an_error() -> None:
+    fake = Fake()
+    fake.files[LAUNCHER] = b"#!/bin/sh of another session"
+    assert await found(manifests.CHECK, fake) == [("launcher_outdated", "error")] * 2
+
+
 async def test_a_manifest_that_lets_in_more_than_our_extension_is_still_ours() -> None:
     fake = Fake()
     more = content("chromium", LAUNCHER)
     more["allowed_origins"] = [*more["allowed_origins"], "chrome-extension://abc/"]  # type: ignore[misc]
-    fake.found, fake.files = [CHROMIUM], {PLACES["chromium"]: json.dumps(more).encode()}
+    fake.found = [CHROMIUM]
+    fake.files[PLACES["chromium"]] = json.dumps(more).encode()
     assert await found(manifests.CHECK, fake) == [("present", "ok")]
 
 

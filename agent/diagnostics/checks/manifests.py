@@ -40,7 +40,17 @@ def _of_browser(probe: Probe, browser: Browser, path: Path) -> Finding:
         return Finding("manifests", "other_extension", "error", facts)
     if launcher != probe.launcher():
         return Finding("manifests", "other_launcher", "warning", {**facts, "launcher": str(launcher)})
+    if not _leads_here(probe, launcher):
+        return Finding("manifests", "launcher_outdated", "error", {**facts, "launcher": str(launcher)})
     return Finding("manifests", "present", "ok", facts)
+
+
+def _leads_here(probe: Probe, launcher: Path) -> bool:
+    """Whether the launcher is what `pero setup` would write here and now: the same program, the same socket."""
+    try:
+        return probe.read(launcher) == probe.launcher_content()
+    except OSError:
+        return False
 
 
 def _parsed(raw: bytes) -> dict[str, Any] | None:
