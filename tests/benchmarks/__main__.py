@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.benchmarks import large, memory, null_call, signing, starting
+from tests.benchmarks import gost, large, memory, null_call, signing, starting
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.meter import MODULE
 from tests.harness.places import ROOT
 from tests.harness.whole import Desk, end
 
-PARTS = ("null", "sign", "start", "memory", "large")
+PARTS = ("null", "sign", "start", "memory", "large", "gost")
 
 
 def main(parts: Iterable[str]) -> None:
@@ -28,6 +28,11 @@ def main(parts: Iterable[str]) -> None:
     subprocess.run(["make", "-s", "-C", str(ROOT / "tests" / "tokens")], check=True)
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors, load {_load()}")
     with tempfile.TemporaryDirectory(prefix="pero-bench-") as folder:
+        if "gost" in parts:
+            _show("Streebog", gost.streebog(Path(folder)))
+            _show("GOST R 34.10-2012 in software", gost.verification(Path(folder)))
+            if set(parts) == {"gost"}:
+                return
         if "null" in parts or "sign" in parts:
             _calls(Path(folder, "chromium"), "sign" in parts)
         if "null" in parts:
