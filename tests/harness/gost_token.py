@@ -12,42 +12,30 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.harness import cryptoki
+from tests.harness.gost import SETTINGS
+from tests.harness.places import ROOT
+
 MODULE = ROOT / "build" / "tokens" / "gost.so"
 PIN = "s3cret-7"  # neither of the vendor's own: those are flagged CKF_USER_PIN_TO_BE_CHANGED
 SO_PIN = "officer-8"
 
-# Kinds of keys: as pkcs11-tool names them, and the digest that certificates for them are signed with.
+# Kinds of keys, named as in gost.py and keyfiles.py, and what pkcs11-tool calls them
 KEY_TYPES = {
-    "gost256-A": "GOSTR3410-2012-256:A",
-    "gost256-B": "GOSTR3410-2012-256:B",
-    "gost256-C": "GOSTR3410-2012-256:C",
-    "gost256-D": "GOSTR3410-2012-256:D",
-    "gost512-A": "GOSTR3410-2012-512:A",
-    "gost512-B": "GOSTR3410-2012-512:B",
-    "gost512-C": "GOSTR3410-2012-512:C",
+    **{f"gost256-TC{name}": f"GOSTR3410-2012-256:{name}" for name in "ABCD"},
+    **{f"gost512-{name}": f"GOSTR3410-2012-512:{name}" for name in "ABC"},
     "rsa2048": "rsa:2048",
     "rsa3072": "rsa:3072",
     "p256": "EC:prime256v1",
     "p384": "EC:secp384r1",
 }
+# CryptoPro's parameter sets, of which pkcs11-tool knows nothing: DER of the OIDs 1.2.643.2.2.35 and .36
+CRYPTOPRO = {"A": "2301", "B": "2302", "C": "2303", "XA": "2400", "XB": "2401"}
+PARAMETERS = {f"gost256-{name}": bytes.fromhex("06072a85030202" + end) for name, end in CRYPTOPRO.items()}
 _EXTENSIONS = (
     "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,nonRepudiation\n"
     "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
 )
-_ENGINE = """openssl_conf = begin
-[begin]
-engines = engines
-[engines]
-gost = gost
-[gost]
-engine_id = gost
-default_algorithms = ALL
-init = 1
-[req]
-distinguished_name = name
-[name]
-"""
 
 
 class Authority(NamedTuple):
@@ -65,7 +53,7 @@ class GostToken(NamedTuple):
     label: str
     pin: str
     so_pin: str
-    key: str  # of KEY_TYPES
+    key: str  # of KEY_TYPES or PARAMETERS
     certificate: bytes  # DER
     authority: Authority
 
@@ -118,20 +106,32 @@ def make_gost_token(
 ) -> GostToken:
     """A token with a key pair that it generated. Called again with another `name` it adds a token to the folder.
 
-    `key` is one of KEY_TYPES. `certificate_identifier`: CKA_ID of the certificate where it is not the key's.
+    `key` is one of KEY_TYPES or PARAMETERS. `certificate_identifier`: CKA_ID of the certificate where it is not the key's.
     """
     folder = make_blank_token(directory, label=label, pin=pin, so_pin=so_pin, name=name)
-    on_token = ("--token-label", label, "--login", "--pin", pin)
-    more = ("--always-auth",) if always_authenticate else ()
-    pkcs11_tool(
-        directory, *on_token, "--keypairgen", "--key-type", KEY_TYPES[key], "--label", "key", "--id", identifier, *more
-    )
+    _generate(directory, label, pin, key, identifier, always_authenticate)
     issuer = authority(key)
     certificate = issue(public_key(directory, label, pin, identifier), common_name, issuer, days=days)
     if with_certificate:
         write_certificate(directory, label, pin, certificate, certificate_identifier or identifier)
     environment = {"PERO_TEST_TOKEN_DIR": str(directory)}
     return GostToken(built_module(), environment, folder, label, pin, so_pin, key, certificate, issuer)
+
+
+def _generate(directory: Path, label: str, pin: str, key: str, identifier: str, always_authenticate: bool) -> None:
+    if key in KEY_TYPES:
+        more = ("--always-auth",) if always_authenticate else ()
+        pkcs11_tool(
+            directory, "--token-label", label, "--login", "--pin", pin, "--keypairgen", "--key-type", KEY_TYPES[key],
+            "--label", "key", "--id", identifier, *more,
+        )  # fmt: skip
+        return
+    with cryptoki.library(built_module(), {"PERO_TEST_TOKEN_DIR": str(directory)}) as loaded:
+        slots = loaded.getSlotList(tokenPresent=True)
+        (slot,) = [slot for slot in slots if loaded.getTokenInfo(slot).label.strip(" \0") == label]
+        with cryptoki.session(loaded, slot, pin) as opened:
+            more = {"CKA_ALWAYS_AUTHENTICATE": True} if always_authenticate else {}
+            cryptoki.generate(opened, PARAMETERS[key], identifier=bytes.fromhex(identifier), **more)
 
 
 def make_blank_token(
@@ -185,7 +185,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 @functools.cache
 def _engine() -> Path:
     path = Path(_folder().name) / "openssl.cnf"
-    path.write_text(_ENGINE)
+    path.write_text(SETTINGS)
     return path
 
 
@@ -197,7 +197,7 @@ def _run(
     )
     if check:
         told = (done.stdout + done.stderr).decode(errors="replace")
-        assert done.returncode == 0, f"{arguments[0]}: {told}"
+        assert done.returncode == 0, f"{arguments[0]} ended with {done.returncode}: {told}"
     return done
 
 
@@ -239,7 +239,7 @@ def public_key(directory: Path, label: str, pin: str, identifier: str) -> bytes:
         spki = _der(0x30, algorithm + _der(0x03, b"\0" + bytes.fromhex(attributes["EC_POINT"])[2:]))
     elif "VALUE" in attributes:
         value = bytes.fromhex(attributes["VALUE"])
-        parameters = _der(0x30, bytes.fromhex(attributes["PARAMS OID"]))  # RFC 9215 4.2: no digest with these sets
+        parameters = _parameters(bytes.fromhex(attributes["PARAMS OID"]))
         algorithm = _der(0x30, bytes.fromhex(_KEY_OIDS[len(value)]) + parameters)
         spki = _der(0x30, algorithm + _der(0x03, b"\0" + _der(0x04, value)))
     else:
@@ -247,6 +247,11 @@ def public_key(directory: Path, label: str, pin: str, identifier: str) -> bytes:
             pkcs11_tool(directory, *on_token, "--id", identifier, "--read-object", "--output-file", file.name)
             spki = file.read()
     return openssl_gost("pkey", "-pubin", "-inform", "DER", data=spki).stdout
+
+
+def _parameters(oid: bytes) -> bytes:
+    """GostR3410-2012-PublicKeyParameters: the digest stands beside CryptoPro's sets alone (RFC 9215 4.2)."""
+    return _der(0x30, oid + (bytes.fromhex("06082a85030701010202") if oid in PARAMETERS.values() else b""))
 
 
 def _attributes(shown: str) -> dict[str, str]:
@@ -268,16 +273,19 @@ def _der(tag: int, content: bytes) -> bytes:
 
 
 def issue(spki: bytes, common_name: str, issuer: Authority, *, days: int = 30) -> bytes:
-    """A signer's certificate, DER, for a public key (PEM)."""
+    """A signer's certificate, DER, for a public key (PEM). The request carries the name alone: its key is nobody's."""
     with tempfile.TemporaryDirectory() as name:
-        public, extensions = Path(name) / "public.pem", Path(name) / "extensions"
+        public, extensions, request = (Path(name) / end for end in ("public.pem", "extensions", "request"))
         public.write_bytes(spki)
         extensions.write_text(_EXTENSIONS)
-        serial = "0x" + os.urandom(8).hex()
+        openssl_gost(
+            "req", "-new", "-key", issuer.key, f"-{issuer.digest}", "-utf8", "-subj", f"/C=RU/CN={common_name}",
+            "-out", request,
+        )  # fmt: skip
         return openssl_gost(
-            "x509", "-new", "-subj", f"/C=RU/CN={common_name}", "-utf8", "-force_pubkey", public,
-            "-CA", issuer.certificate, "-CAkey", issuer.key, f"-{issuer.digest}", "-set_serial", serial,
-            "-days", str(days), "-extfile", extensions, "-outform", "DER",
+            "x509", "-req", "-in", request, "-force_pubkey", public, "-CA", issuer.certificate, "-CAkey", issuer.key,
+            f"-{issuer.digest}", "-set_serial", "0x" + os.urandom(8).hex(), "-days", str(days),
+            "-extfile", extensions, "-outform", "DER",
         ).stdout  # fmt: skip
 
 

@@ -27,12 +27,14 @@ struct attributes {
     CK_ULONG count;
 };
 
-CK_ATTRIBUTE *attribute_in(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type); /* NULL: absent */
+/* NULL: absent. Good until the next attribute is set. */
+CK_ATTRIBUTE *attribute_in(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type);
 bool flag_in(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type);               /* absent is false */
 CK_ULONG number_in(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type); /* absent: CK_UNAVAILABLE_INFORMATION */
 CK_RV attribute_set(struct attributes *attributes, CK_ATTRIBUTE_TYPE type, const void *value, CK_ULONG size);
 CK_RV number_set(struct attributes *attributes, CK_ATTRIBUTE_TYPE type, CK_ULONG number);
 CK_RV flag_set(struct attributes *attributes, CK_ATTRIBUTE_TYPE type, bool flag);
+CK_RV attribute_share(struct attributes *to, const struct attributes *from, CK_ATTRIBUTE_TYPE type); /* where it is there */
 CK_RV attributes_copy(struct attributes *to, const struct attributes *from);
 void attributes_free(struct attributes *attributes);
 

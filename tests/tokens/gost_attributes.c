@@ -78,3 +78,8 @@ void attributes_free(struct attributes *attributes) {
 struct attributes template_of(CK_ATTRIBUTE *items, CK_ULONG count) {
     return (struct attributes){items, count};
 }
+
+CK_RV attribute_share(struct attributes *to, const struct attributes *from, CK_ATTRIBUTE_TYPE type) {
+    const CK_ATTRIBUTE *item = attribute_in(from, type);
+    return item ? attribute_set(to, type, item->pValue, item->ulValueLen) : CKR_OK;
+}

@@ -139,7 +139,6 @@ static CK_RV take(EVP_PKEY *made, struct attributes *public, struct attributes *
     unsigned char point[2 + 1 + 2 * 48] = {0x04, (unsigned char)(1 + 2 * size)}, octets[48];
     size_t used = 0;
     BIGNUM *d = NULL;
-    const CK_ATTRIBUTE *curve = attribute_in(public, CKA_EC_PARAMS);
     CK_RV rv = CKR_DEVICE_ERROR;
     if (EVP_PKEY_get_octet_string_param(made, OSSL_PKEY_PARAM_PUB_KEY, point + 2, sizeof point - 2, &used) == 1
         && used == 1 + 2 * size && EVP_PKEY_get_bn_param(made, OSSL_PKEY_PARAM_PRIV_KEY, &d) == 1
@@ -148,7 +147,7 @@ static CK_RV take(EVP_PKEY *made, struct attributes *public, struct attributes *
     BN_clear_free(d);
     if (rv == CKR_OK)
         rv = attribute_set(private, CKA_VALUE, octets, size);
-    return rv == CKR_OK ? attribute_set(private, CKA_EC_PARAMS, curve->pValue, curve->ulValueLen) : rv;
+    return rv == CKR_OK ? attribute_share(private, public, CKA_EC_PARAMS) : rv;
 }
 
 static CK_RV generate(struct attributes *public, struct attributes *private) {

@@ -115,16 +115,14 @@ static CK_RV generate(struct attributes *public, struct attributes *private) {
     struct workshop workshop;
     bool good = workshop_open(&workshop, curve) && new_pair(&workshop, d, point, (int)curve->size);
     workshop_close(&workshop);
-    const CK_ATTRIBUTE *parameters = attribute_in(public, CKA_GOSTR3410_PARAMS);
     CK_RV rv = good ? attribute_set(public, CKA_VALUE, point, 2 * curve->size) : CKR_DEVICE_ERROR;
     if (rv == CKR_OK)
         rv = attribute_set(private, CKA_VALUE, d, curve->size);
     if (rv == CKR_OK)
-        rv = attribute_set(private, CKA_GOSTR3410_PARAMS, parameters->pValue, parameters->ulValueLen);
+        rv = attribute_share(private, public, CKA_GOSTR3410_PARAMS);
     if (rv == CKR_OK)
         rv = complete(public, curve->size);
-    const CK_ATTRIBUTE *hash = attribute_in(public, CKA_GOSTR3411_PARAMS);
-    return rv == CKR_OK ? attribute_set(private, CKA_GOSTR3411_PARAMS, hash->pValue, hash->ulValueLen) : rv;
+    return rv == CKR_OK ? attribute_share(private, public, CKA_GOSTR3411_PARAMS) : rv;
 }
 
 /* ---- With libgcrypt: sign and verify */
