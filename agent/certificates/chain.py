@@ -47,6 +47,19 @@ def chain_for(leaf: bytes, candidates: Iterable[bytes]) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+def issuers_above(leaf: bytes, candidates: Iterable[bytes], limit: int) -> tuple[bytes, ...]:
+    """DER of at most `limit` of the candidates that stand above `leaf` by any way, nearest first; they fit as in
+    `chain_for`. Raises CertificateDamaged for the leaf alone."""
+    known = _readable(candidates)
+    found: dict[bytes, Description] = {}
+    level = [describe(leaf)]
+    while level and len(found) < limit:
+        above = [one for one in known if one.der not in found and any(_issued(below, one) for below in level)]
+        level = above[: limit - len(found)]
+        found |= {one.der: one for one in level}
+    return tuple(found)
+
+
 def _readable(candidates: Iterable[bytes]) -> list[Description]:
     known = []
     for candidate in dict.fromkeys(candidates):

@@ -19,6 +19,8 @@ OBJECT_IDENTIFIER = 0x06
 UTC_TIME = 0x17
 GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
+_CONSTRUCTED = 0x20
+_LONGEST_IDENTIFIER = 64  # octets
 SET = 0x31
 
 
@@ -76,6 +78,20 @@ def _base128(value: int) -> bytes:
     while value := value >> 7:
         octets.append(0x80 | value & 0x7F)
     return bytes(reversed(octets))
+
+
+def check_identifiers(source: bytes) -> None:
+    """Raises ValueError where an object identifier is longer than any that exists: the time to write one out in dotted
+    form grows with the square of its length. Goes through DER and BER alike, and leaves what is malformed to others."""
+    position = 0
+    while position + 2 <= len(source):
+        tag, size, body = source[position], source[position + 1], position + 2
+        if size & 0x80:
+            body += size & 0x7F
+            size = int.from_bytes(source[position + 2 : body], "big")
+        if tag == OBJECT_IDENTIFIER and size > _LONGEST_IDENTIFIER:
+            raise ValueError("object identifier")
+        position = body if tag & _CONSTRUCTED else body + size
 
 
 def time(moment: datetime.datetime) -> bytes:

@@ -78,6 +78,7 @@ def _describe(encoded: bytes) -> Description:
     from asn1crypto import x509
 
     try:
+        der.check_identifiers(encoded)
         return _read(encoded, x509.Certificate.load(encoded, strict=True))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         # asn1crypto parses as it is asked, and what damaged bytes raise depends on where they are.

@@ -14,11 +14,12 @@ import click
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.exits import Exit
 from agent.cli.output import plain, say
-from agent.errors import FileUnreadable
+from agent.errors import DocumentTooLarge, FileUnreadable
 
 if TYPE_CHECKING:
     from agent.verification.report import Report, SignerReport
 
+MAX_FILE = 256 << 20  # bytes of a signature or of a file of certificates, which are read whole
 _EXITS = {"valid": Exit.OK, "invalid": Exit.NEGATIVE, "indeterminate": Exit.UNDECIDED}
 
 
@@ -45,10 +46,15 @@ def command(context: Context, signature: Path, content: Path | None, trust: tupl
 
 
 def _read(path: Path) -> bytes:
+    """Raises FileUnreadable, DocumentTooLarge. A pipe is read too; a device without an end is not waited for."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
     except OSError as error:
         raise FileUnreadable(path=str(path), reason=error.strerror or "unreadable") from error
+    if len(content) > MAX_FILE:
+        raise DocumentTooLarge(limit=MAX_FILE)
+    return content
 
 
 def _show(report: Report, context: Context) -> None:

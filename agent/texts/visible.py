@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 
 _PLAIN_TEXT = re.compile(r"[ -~№«»—–…А-Яа-яЁё]*")  # where letters of two scripts may stand in one word
 _PLAIN = re.compile(r"[ -~№«»—–…]*|[ -.0-@\[-`{-~А-Яа-яЁё№«»—–…]*")
+_MOST_MARKS = 30  # combining marks in a row that are put in order together
 _MARKS = 2  # combining marks that a letter may carry ; stacks of them cover the lines above
 
 # Assigned, printable as nothing: fillers and joiners that no general category gives away (Default_Ignorable).
@@ -39,10 +40,22 @@ def visible(text: str, *, keep: str = "") -> str:
     """
     if _PLAIN.fullmatch(text) or (keep and _PLAIN_TEXT.fullmatch(text.translate(dict.fromkeys(map(ord, keep))))):
         return text
-    text = unicodedata.normalize("NFC", text)
+    text = "".join(unicodedata.normalize("NFC", part) for part in _parts(text))
     if not keep:
         text = _WORD.sub(_mixed, text)
     return "".join(_marks(_escape(character, keep) for character in text))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text, cut where so many marks stand on one letter that putting them in order would take the square of their
+    number (Unicode UAX 15 section 13, stream-safe text)."""
+    start = marks = 0
+    for index, character in enumerate(text):
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > _MOST_MARKS:
+            yield text[start:index]
+            start, marks = index, 1
+    yield text[start:]
 
 
 def code_point(character: str) -> str:

@@ -11,13 +11,13 @@ import datetime
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from agent.certificates.chain import chain_for
+from agent.certificates.chain import chain_for, issuers_above
 from agent.certificates.description import Description, describe
-from agent.errors import CertificateDamaged
 
 if TYPE_CHECKING:
     from pyhanko_certvalidator import ValidationContext
 
+MAX_ISSUERS = 7  # certificates among which a path is looked for: the ways to put them in order grow as the factorial
 REVOCATION = "not_checked"  # what a report says of it
 
 
@@ -34,7 +34,7 @@ def path_problem(
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from pyhanko_certvalidator import CertificateValidator, errors
 
-    readable = [der for der in others if _is_readable(der)]
+    readable = issuers_above(leaf.der, others, MAX_ISSUERS)
     try:
         validator = CertificateValidator(
             x509.Certificate.load(leaf.der), validation_context=_context(readable, anchors, now)
@@ -92,11 +92,3 @@ def _period(anchor: Description, now: datetime.datetime) -> str | None:
     if now > anchor.not_after:
         return "issuer_expired"
     return "issuer_not_yet_valid" if now < anchor.not_before else None
-
-
-def _is_readable(der: bytes) -> bool:
-    try:
-        describe(der)
-    except CertificateDamaged:
-        return False
-    return True

@@ -55,7 +55,9 @@ def read_signature(given: bytes) -> Signature:
     from asn1crypto import cms
 
     try:
-        info = cms.ContentInfo.load(_bare(given), strict=True)
+        encoded = _bare(given)
+        der.check_identifiers(encoded)
+        info = cms.ContentInfo.load(encoded, strict=True)
         if info["content_type"].dotted != SIGNED_DATA:
             raise SignatureDamaged(detail="not SignedData")
         return _signature(info["content"])
