@@ -33,7 +33,7 @@ class PeroError(Exception):
     actor: ClassVar[Actor] = Actor.NOBODY
     retriable: ClassVar[bool] = False
 
-    def __init__(self, **facts: Fact) -> None:
+    def __init__(self, /, **facts: Fact) -> None:
         super().__init__(self.name)
         self.facts: dict[str, Fact] = facts
 

@@ -27,7 +27,7 @@ def language_of(environment: Mapping[str, str], setting: str = "") -> str:
     return "en"
 
 
-def text(key: str, language: str, **facts: object) -> str:
+def text(key: str, language: str, /, **facts: object) -> str:
     """The wording of a key. A key that no catalogue knows is returned as it is: a text that is missing stops nothing;
     tests find those."""
     wording = _catalogue(language).gettext(key)

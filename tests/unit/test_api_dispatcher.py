@@ -14,7 +14,8 @@ import pytest
 from agent.api.dispatcher import MAX_PENDING
 from agent.api.methods import METHODS
 from agent.consent.prompter import ConnectionAnswer, ConnectionPrompt
-from agent.errors import Refused, WindowClosed
+from agent.errors import Refused, WindowClosed, from_name
+from agent.model import ModuleFault
 from tests.harness.core import SITE, Core
 
 DOCUMENT = {"document": {"name": "a.txt", "content": base64.b64encode(b"hello").decode()}}
@@ -276,3 +277,11 @@ async def test_no_page_writes_words_of_its_own_into_the_log(core: Core, caplog: 
         await core.call(page, "x\n2026-11-01 INFO pero.app started")
     assert len(caplog.records) == 2
     assert not any("started" in record.getMessage() for record in caplog.records)
+
+
+async def test_a_module_that_names_its_facts_oddly_stops_nobody_else(core: Core) -> None:
+    facts: dict[str, str | int | bool | None] = {"key": "x", "language": "x", "self": "x"}
+    core.tokens.faults.append(ModuleFault("/odd.so", "token_failed", facts))
+    assert from_name("token_failed", facts).facts == facts
+    answer = await core.call(core.page(), "sign", {"document": {"content": "AA==", "name": "one"}})
+    assert "signature" in answer["result"]
