@@ -17,7 +17,7 @@ def command() -> None:
 
 
 @command.command(name="create", help="command.demo.create.help")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @json_option
 @click.pass_obj
 def create(context: Context, folder: Path, as_json: bool) -> None:

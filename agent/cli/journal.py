@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from agent.cli.exits import Exit
 from agent.cli.output import plain, say
 
 _LIMIT = 50
+_HASH = re.compile("[0-9A-Fa-f]{64}")  # SHA-256
 _SEARCHED = 1000  # newest entries among which `--head` is looked for; the most that the method gives
 
 
@@ -40,6 +42,8 @@ def list_entries(context: Context, limit: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def verify(context: Context, head: str | None, as_json: bool) -> int:
+    if head is not None and not _HASH.fullmatch(head):
+        raise click.UsageError(context.text("journal.no_head", given=plain(head)))
     result = context.run(_verified(context, head))
     whole = result["intact"] and result.get("head_found", True)
     if as_json:

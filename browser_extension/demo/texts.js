@@ -13,7 +13,7 @@ export const TEXTS = {
     downloadDocument: "Скачать документ",
     example: "Договор № 1.\nСтороны договорились подписать этот текст.",
     asking: "Спрашиваем Pero…",
-    ready: "Pero готов.",
+    ready: "Pero готово.",
     notAllowed: "Pero работает. Разрешите этому сайту обращаться к нему.",
     connecting: "Ответьте в окне Pero…",
     allowed: "Сайт разрешён.",

@@ -50,6 +50,8 @@ def test_a_whole_journal_verifies_and_a_changed_one_does_not(pero: CommandLine) 
     assert pero.run("journal", "verify", "--head", head).status == 0
     absent = pero.run("journal", "verify", "--head", "0" * 64, "--json")
     assert (absent.status, absent.json["intact"], absent.json["head_found"]) == (1, True, False)
+    cut_short = pero.run("journal", "verify", "--head", head[:-1])
+    assert cut_short.status == 64, "a slip in copying is no proof that the journal was changed"
     connection = sqlite3.connect(pero.places.journal)
     connection.execute("DROP TRIGGER never_changed")
     connection.execute("UPDATE entries SET time = '2000-01-01T00:00:00.000Z' WHERE number = 1")

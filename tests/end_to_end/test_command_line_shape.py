@@ -131,7 +131,7 @@ def test_a_wrong_command_line_exits_64_and_says_so_on_stderr(pero: CommandLine) 
 
 
 def test_what_is_wrong_with_a_command_line_is_said_in_russian_too(pero: CommandLine) -> None:
-    assert "Нет такого ключа: '--nonsense'." in pero.run("--nonsense", language="ru_RU").complaint
+    assert "Нет такого параметра: '--nonsense'." in pero.run("--nonsense", language="ru_RU").complaint
     assert "Не указан аргумент 'FILE'" in pero.run("sign", language="ru_RU").complaint
 
 
