@@ -13,9 +13,11 @@ from agent.tokens.vendors import name_of
 
 def container_on(session: pkcs11.Session, module: str) -> str:
     """The product whose container lies on the token; empty where there is none, or where `module` is the product's."""
-    for application, vendor in CONTAINERS.items():
-        if vendor != name_of(module) and _holds(session, application):
-            return application
+    wanted = {application for application, vendor in CONTAINERS.items() if vendor != name_of(module)}
+    for _, (application,) in session.find(pkcs11.DATA, (pkcs11.APPLICATION,)) if wanted else ():
+        text = application.decode(errors="replace") if isinstance(application, bytes) else str(application)
+        if text.rstrip(" \0") in wanted:
+            return text.rstrip(" \0")
     return ""
 
 
@@ -25,10 +27,3 @@ def foreign_container(session: pkcs11.Session, module: str) -> str:
     if container and any(session.find(kind, ()) for kind in (pkcs11.PRIVATE_KEY, pkcs11.PUBLIC_KEY)):
         return ""
     return container
-
-
-def _holds(session: pkcs11.Session, application: str) -> bool:
-    """Some modules compare texts with the zero behind them."""
-    return any(
-        session.find(pkcs11.DATA, (), (pkcs11.APPLICATION, text.encode())) for text in (application, application + "\0")
-    )

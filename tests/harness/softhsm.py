@@ -48,20 +48,26 @@ def make_softhsm(
 
     `key` is one of keyfiles.KEYS. `certificate_identifier`: CKA_ID of the certificate where it is not the key's.
     """
-    conf = directory / "softhsm2.conf"
-    (directory / "tokens").mkdir(exist_ok=True, mode=0o700)
-    if not conf.exists():
-        conf.write_text(
-            f"directories.tokendir = {directory / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n"
-        )
-    token = SoftHsm(MODULE, conf, label, pin, identity or make_identity(key))
-    _run(token, "softhsm2-util", "--init-token", "--free", "--label", label, "--pin", pin, "--so-pin", SO_PIN)
+    token = make_empty_softhsm(directory, identity or make_identity(key), label=label, pin=pin)
     add_key(token, token.identity, identifier, always_authenticate=always_authenticate)
     add_certificate(token, token.identity.der, certificate_identifier or identifier, "signer")
     if with_authority:
         from cryptography.hazmat.primitives.serialization import Encoding
 
         add_certificate(token, token.identity.authority.public_bytes(Encoding.DER), "ca", "authority")
+    return token
+
+
+def make_empty_softhsm(directory: Path, identity: Identity, *, label: str = "Test token", pin: str = PIN) -> SoftHsm:
+    """A token with nothing on it; `identity` is what the caller means to put there."""
+    conf = directory / "softhsm2.conf"
+    (directory / "tokens").mkdir(exist_ok=True, mode=0o700)
+    if not conf.exists():
+        conf.write_text(
+            f"directories.tokendir = {directory / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n"
+        )
+    token = SoftHsm(MODULE, conf, label, pin, identity)
+    _run(token, "softhsm2-util", "--init-token", "--free", "--label", label, "--pin", pin, "--so-pin", SO_PIN)
     return token
 
 
@@ -83,6 +89,14 @@ def add_certificate(token: SoftHsm, der: bytes, identifier: str, label: str) -> 
     file = token.conf.parent / "certificate.der"
     file.write_bytes(der)
     _tool(token, "--write-object", str(file), "--type", "cert", "--id", identifier, "--label", label)
+    file.unlink()
+
+
+def add_container(token: SoftHsm, application: str) -> None:
+    """A data object as other products keep their keys in."""
+    file = token.conf.parent / "container"
+    file.write_bytes(b"header of a container")
+    _tool(token, "--write-object", str(file), "--type", "data", "--application-label", application, "--label", "header")
     file.unlink()
 
 
