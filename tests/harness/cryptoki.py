@@ -70,7 +70,7 @@ def value(opened: Any, handle: Any, attribute: int) -> Any:
 def generate(
     opened: Any, parameters: bytes, *, bits: int = 256, identifier: bytes = b"\x01", **more: Any
 ) -> tuple[Any, Any]:
-    """A GOST key pair on the token; `parameters`: DER of the set's OID; `more`: attributes of the private key, by name."""
+    """A GOST key pair on the token. `parameters`: DER of the set's OID; `more`: attributes of the private key."""
     common = [(PyKCS11.CKA_TOKEN, True), (PyKCS11.CKA_ID, identifier), (PyKCS11.CKA_LABEL, "key")]
     public = [*common, (PyKCS11.CKA_GOSTR3410_PARAMS, parameters)]
     private = [*common, *((getattr(PyKCS11, name), given) for name, given in more.items())]
@@ -79,5 +79,30 @@ def generate(
     return made
 
 
+def create(opened: Any, *template: tuple[int, Any]) -> Any:
+    return opened.createObject(list(template))
+
+
+def gost_public_key(opened: Any, parameters: bytes, octets: bytes) -> Any:
+    """A public key brought from outside, for this session."""
+    return create(opened, *_gost(PyKCS11.CKO_PUBLIC_KEY, len(octets) == 128), (PyKCS11.CKA_VALUE, octets),
+        (PyKCS11.CKA_GOSTR3410_PARAMS, parameters))  # fmt: skip
+
+
+def gost_private_key(opened: Any, parameters: bytes, octets: bytes) -> Any:
+    """A private key brought from outside, for this session; `octets`: least significant first."""
+    return create(opened, *_gost(PyKCS11.CKO_PRIVATE_KEY, len(octets) == 64), (PyKCS11.CKA_VALUE, octets),
+        (PyKCS11.CKA_GOSTR3410_PARAMS, parameters))  # fmt: skip
+
+
+def _gost(kind: int, large: bool) -> list[tuple[int, int]]:
+    key_type = CKK_GOSTR3410_512 if large else PyKCS11.CKK_GOSTR3410
+    return [(PyKCS11.CKA_CLASS, kind), (PyKCS11.CKA_KEY_TYPE, key_type)]
+
+
 def sign(opened: Any, key: Any, data: bytes, mechanism: int) -> bytes:
     return bytes(opened.sign(key, data, PyKCS11.Mechanism(mechanism, None)))
+
+
+def verify(opened: Any, key: Any, data: bytes, signature: bytes, mechanism: int) -> bool:
+    return bool(opened.verify(key, data, signature, PyKCS11.Mechanism(mechanism, None)))

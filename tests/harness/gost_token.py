@@ -106,7 +106,7 @@ def make_gost_token(
 ) -> GostToken:
     """A token with a key pair that it generated. Called again with another `name` it adds a token to the folder.
 
-    `key` is one of KEY_TYPES or PARAMETERS. `certificate_identifier`: CKA_ID of the certificate where it is not the key's.
+    `key`: of KEY_TYPES or PARAMETERS. `certificate_identifier`: CKA_ID of the certificate where it is not the key's.
     """
     folder = make_blank_token(directory, label=label, pin=pin, so_pin=so_pin, name=name)
     _generate(directory, label, pin, key, identifier, always_authenticate)
@@ -225,6 +225,7 @@ def _root(algorithm: str, parameters: str, digest: str) -> Authority:
 
 _KEY_OIDS = {64: "06082a85030701010101", 128: "06082a85030701010102"}  # GOST R 34.10-2012, by bytes of the value
 _EC = "06072a8648ce3d0201"  # id-ecPublicKey
+_OLDER = bytes.fromhex("06072a85030202")  # the parameter sets of RFC 4357
 
 
 def public_key(directory: Path, label: str, pin: str, identifier: str) -> bytes:
@@ -236,22 +237,22 @@ def public_key(directory: Path, label: str, pin: str, identifier: str) -> bytes:
     ]
     if "EC_POINT" in attributes:
         algorithm = _der(0x30, bytes.fromhex(_EC + attributes["EC_PARAMS"]))
-        spki = _der(0x30, algorithm + _der(0x03, b"\0" + bytes.fromhex(attributes["EC_POINT"])[2:]))
+        made = _der(0x30, algorithm + _der(0x03, b"\0" + bytes.fromhex(attributes["EC_POINT"])[2:]))
     elif "VALUE" in attributes:
-        value = bytes.fromhex(attributes["VALUE"])
-        parameters = _parameters(bytes.fromhex(attributes["PARAMS OID"]))
-        algorithm = _der(0x30, bytes.fromhex(_KEY_OIDS[len(value)]) + parameters)
-        spki = _der(0x30, algorithm + _der(0x03, b"\0" + _der(0x04, value)))
+        return spki(bytes.fromhex(attributes["PARAMS OID"]), bytes.fromhex(attributes["VALUE"]))
     else:
         with tempfile.NamedTemporaryFile(suffix=".der") as file:
             pkcs11_tool(directory, *on_token, "--id", identifier, "--read-object", "--output-file", file.name)
-            spki = file.read()
-    return openssl_gost("pkey", "-pubin", "-inform", "DER", data=spki).stdout
+            made = file.read()
+    return openssl_gost("pkey", "-pubin", "-inform", "DER", data=made).stdout
 
 
-def _parameters(oid: bytes) -> bytes:
-    """GostR3410-2012-PublicKeyParameters: the digest stands beside CryptoPro's sets alone (RFC 9215 4.2)."""
-    return _der(0x30, oid + (bytes.fromhex("06082a85030701010202") if oid in PARAMETERS.values() else b""))
+def spki(parameters: bytes, octets: bytes) -> bytes:
+    """SubjectPublicKeyInfo, PEM, of a GOST key: DER of its parameter set's OID, and its CKA_VALUE."""
+    digest = bytes.fromhex("06082a85030701010202") if parameters.startswith(_OLDER) else b""  # RFC 9215 4.2
+    algorithm = _der(0x30, bytes.fromhex(_KEY_OIDS[len(octets)]) + _der(0x30, parameters + digest))
+    made = _der(0x30, algorithm + _der(0x03, b"\0" + _der(0x04, octets)))
+    return openssl_gost("pkey", "-pubin", "-inform", "DER", data=made).stdout
 
 
 def _attributes(shown: str) -> dict[str, str]:
