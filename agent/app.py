@@ -72,7 +72,7 @@ class Composition:
         self.policy = load_policy() if policy is None else policy
         self.prompter: Prompter = WindowPrompter(environment) if prompter is None else prompter
         self.journal = Journal(places.journal, now, system_log())
-        self.tokens = TokenPool(lambda: find_modules(_added_modules(places)), places.key_files)
+        self.tokens = TokenPool(lambda: find_modules(_added_modules(places)), places.key_files, policy=self.policy)
         queue = queue or PersonQueue()
         self.port: int | None = None
         self.services = Services(
