@@ -48,13 +48,15 @@ def chain_for(leaf: bytes, candidates: Iterable[bytes]) -> tuple[bytes, ...]:
 
 
 def issuers_above(leaf: bytes, candidates: Iterable[bytes], limit: int) -> tuple[bytes, ...]:
-    """DER of at most `limit` of the candidates that stand above `leaf` by any way, nearest first; they fit as in
-    `chain_for`. Raises CertificateDamaged for the leaf alone."""
+    """DER of at most `limit` of the candidates that stand above `leaf` by any way of names, nearest first. Those that
+    fit as in `chain_for` come before those that fit by name alone. Raises CertificateDamaged for the leaf alone."""
     known = _readable(candidates)
     found: dict[bytes, Description] = {}
     level = [describe(leaf)]
     while level and len(found) < limit:
-        above = [one for one in known if one.der not in found and any(_issued(below, one) for below in level)]
+        issuers = {below.issuer_der for below in level}
+        above = [one for one in known if one.der not in found and one.subject_der in issuers]
+        above.sort(key=lambda one: not any(_issued(below, one) for below in level))
         level = above[: limit - len(found)]
         found |= {one.der: one for one in level}
     return tuple(found)

@@ -29,6 +29,7 @@ MAX_CONNECTIONS = 64
 MAX_OF_ORIGIN = 16  # connections of one site, so that it cannot take all of them
 MAX_STRANGERS = 16  # connections of sites that the person has not allowed, together: they may not keep the others out
 MAX_AT_ONCE = 32  # unanswered messages of a connection before it is heard again; twice what an origin may have waiting
+_BACKLOG = 4  # also how many are accepted in a row: to look for a peer's user takes milliseconds, and others wait
 _NAMES = ("127.0.0.1", "[::1]", "localhost")
 
 _log = logging.getLogger("pero.transport")
@@ -52,7 +53,7 @@ class Loopback:
         port, sockets = _bind(self._ports)
         self._web = _GuardedServer(self._request, access_log=None)
         loop = asyncio.get_running_loop()
-        self._servers = [await loop.create_server(self._web, sock=one) for one in sockets]
+        self._servers = [await loop.create_server(self._web, sock=one, backlog=_BACKLOG) for one in sockets]
         self.port = port
 
     async def close(self) -> None:
@@ -151,7 +152,7 @@ def _listener(family: socket.AddressFamily, address: str, port: int) -> socket.s
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
-        listener.listen(64)
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
     except OSError:
         listener.close()

@@ -19,6 +19,7 @@ from agent.consent.prompter import ConnectionAnswer, ConnectionPrompt
 from agent.transport.client import LocalClient, PinChoice
 from agent.transport.loopback import MAX_CONNECTIONS
 from native_host.framing import pack
+from tests.harness import foreign
 from tests.harness.core import SITE
 from tests.unit.test_transport import BROWSER, Running, connected, envelope, frame, hello
 
@@ -170,6 +171,24 @@ async def test_a_page_on_loopback_that_does_not_read_its_answers_is_not_listened
                 sent += 100
         assert sent < 10 * MANY
         assert len(asyncio.all_tasks()) < 200
+
+
+async def test_another_user_who_knocks_without_a_pause_does_not_stop_the_agent(running: Running) -> None:
+    knock = "import socket, sys\nwhile True:\n s = socket.socket(); s.setblocking(False)\n"
+    knock += " s.connect_ex(('127.0.0.1', int(sys.argv[1]))); s.close()\n"
+    flood = await asyncio.create_subprocess_exec(
+        "/usr/bin/python3", "-c", knock, str(running.composition.port), user=foreign.NOBODY, group=foreign.NOBODY
+    )
+    try:
+        worst, end = 0.0, time.monotonic() + 3
+        while time.monotonic() < end:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            worst = max(worst, time.monotonic() - before)
+    finally:
+        flood.kill()
+        await flood.wait()
+    assert worst < 1.5
 
 
 def _swallow(peer: socket.socket) -> None:
