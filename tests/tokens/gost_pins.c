@@ -42,8 +42,8 @@ CK_RV pin_typed(const struct slot *slot, const unsigned char *given, CK_ULONG si
 }
 
 static void label_set(struct record *record, const unsigned char *label) {
-    size_t size = 32;
-    while (size && (label[size - 1] == ' ' || label[size - 1] == 0))
+    size_t size = strnlen((const char *)label, 32); /* padded by rule; some programs give a C string */
+    while (size && label[size - 1] == ' ')
         size--;
     memcpy(record->label, label, size);
     record->label[size] = 0;

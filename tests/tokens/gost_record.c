@@ -69,6 +69,11 @@ CK_RV record_read(const struct slot *slot, struct record *record) {
     }
     free(content);
     record->initialized = true;
+    struct options options;
+    options_read(slot, &options);
+    for (int user = 0; user < 2; user++) /* fewer tries than those left: told while the token was in use */
+        if (record->pins[user].tries > options.tries)
+            record->pins[user].tries = options.tries;
     return good ? CKR_OK : CKR_DEVICE_ERROR;
 }
 
