@@ -69,7 +69,8 @@ def test_the_right_pin_gives_the_tries_back(directory: Path, loaded: Any) -> Non
 
 
 def test_the_security_officer_unlocks_the_pin_of_the_user(directory: Path, loaded: Any) -> None:
-    set_options(directory, "tries = 1")
+    set_options(directory, "tries = 2")
+    assert try_in_another_process(directory, "wrong pin") == "CKR_PIN_INCORRECT"
     assert try_in_another_process(directory, "wrong pin") == "CKR_PIN_LOCKED"
     assert "CKF_USER_PIN_LOCKED" in flags(loaded)
     with session(loaded) as opened:
