@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -14,14 +15,17 @@ from agent.errors import CertificateDamaged
 from agent.model import KEY_FILES, CertificateEntry, Listing, TokenState
 
 MAX_FILTER = 64  # entries of each list of a filter
+MAX_FILTER_NAME = 1024  # characters of each
+_Name = Annotated[str, msgspec.Meta(max_length=MAX_FILTER_NAME)]
+_Names = Annotated[tuple[_Name, ...], msgspec.Meta(max_length=MAX_FILTER)]
 
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a page asks of a certificate; fields left out ask nothing. All of them must hold."""
 
-    thumbprints: tuple[str, ...] | None = None  # SHA-256, lower-case hex
-    issuer: str | None = None  # part of the issuer's name (RFC 4514), in any case
-    key_types: tuple[str, ...] | None = None  # "rsa", "ec", "gost256", "gost512"
+    thumbprints: _Names | None = None  # SHA-256, lower-case hex
+    issuer: _Name | None = None  # part of the issuer's name (RFC 4514), in any case
+    key_types: _Names | None = None  # "rsa", "ec", "gost256", "gost512"
 
     def holds(self, description: Description) -> bool:
         return (

@@ -79,6 +79,8 @@ async def test_the_id_of_a_bad_request_is_given_back_where_it_can_be_read(core: 
         ("connect", {"remember": True}),
         ("select_certificate", {"filter": {"pin": "1"}}),
         ("select_certificate", {"filter": {"thumbprints": "abc"}}),
+        ("select_certificate", {"filter": {"thumbprints": ["a"] * 65}}),
+        ("select_certificate", {"filter": {"issuer": "i" * 1025}}),
         ("cancel", {}),
     ],
 )

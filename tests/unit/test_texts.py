@@ -230,9 +230,12 @@ def test_every_kind_of_journal_entry_has_words() -> None:
     kinds = set()
     for tree in trees().values():
         for node in ast.walk(tree):
-            called = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
-            if called in ("begin", "note") and node.args and isinstance(node.args[0], ast.Constant):
-                kinds.add(f"journal.kind.{node.args[0].value}")
+            if not isinstance(node, ast.Call):
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            place = {"begin": 0, "note": 0, "intention": 1}.get(called, len(node.args))
+            if place < len(node.args) and isinstance(node.args[place], ast.Constant):
+                kinds.add(f"journal.kind.{node.args[place].value}")
     kinds |= {"journal.kind.outcome", "journal.kind.journal_begun"}
     assert {key for key in messages("en", "commands") if key.startswith("journal.kind.")} == kinds
 
