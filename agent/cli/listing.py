@@ -9,6 +9,7 @@ import click
 
 from agent.cli.context import Context
 from agent.cli.output import plain
+from agent.texts.standards import standard
 
 DATE = 10  # characters of an ISO 8601 time that are its date
 _THUMBPRINT = re.compile("[0-9a-f]{64}")  # SHA-256
@@ -29,7 +30,7 @@ def describe(context: Context, certificate: dict[str, Any]) -> list[str]:
         plain(certificate["owner"]),
         _line(context, "issuer", certificate["issuer"]),
         _line(context, "validity", f"{certificate['not_before'][:DATE]} — {certificate['not_after'][:DATE]}"),
-        _line(context, "key", certificate["key"]),
+        _line(context, "key", standard(certificate["key"], context.language)),
         _line(context, "token", f"{token['label']} {token['serial']}".strip()),
         _line(context, "thumbprint", certificate["thumbprint"]),
     ]

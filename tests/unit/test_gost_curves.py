@@ -90,6 +90,21 @@ def test_numbers_out_of_range_and_wrong_lengths_are_refused(gost: Gost, kind: st
         assert not verify(key, other, signature)
 
 
+def test_zeros_are_refused_though_the_equation_holds() -> None:
+    """Where r is 0 the key does not matter; CryptoPro-C has a base point whose x is 0, so anybody could make one."""
+    curve = EXAMPLES["1.2.643.2.2.35.3"]
+    base = curve.x.to_bytes(32, "little") + curve.y.to_bytes(32, "little")
+    key, digest = public_key(curve, base), bytes(range(32))
+    e = int.from_bytes(digest, "little") % curve.q
+    assert curves._combination(key, 1, 0).x == 0
+    assert not verify(key, digest, e.to_bytes(32, "big") + bytes(32))
+    # With s = 0 the equation is -r/e * Q = R; Q is the base point here, and R its fifth multiple.
+    fifth = curves._combination(key, 5, 0)
+    r = fifth.x * pow(fifth.z, -2, curve.p) % curve.p % curve.q
+    digest = (-r * pow(5, -1, curve.q) % curve.q).to_bytes(32, "little")
+    assert not verify(key, digest, bytes(32) + r.to_bytes(32, "big"))
+
+
 @pytest.mark.parametrize("kind", SOME)
 def test_points_that_are_none_are_refused(gost: Gost, kind: str) -> None:
     curve, octets = octets_of(gost.signer(kind))

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from agent.consent.prompter import OfferedCertificate
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.wording import Wording
+from agent.texts.standards import standard
 from agent.texts.visible import visible
 
 _LINES = Qt.ItemDataRole.UserRole
@@ -126,7 +127,7 @@ def _rows(certificate: OfferedCertificate, wording: Wording) -> list[tuple[str, 
             ("certificate.issuer", certificate.issuer),
             ("certificate.not_before", wording.moment(certificate.not_before)),
             ("certificate.not_after", wording.moment(certificate.not_after)),
-            ("certificate.key", certificate.key),
+            ("certificate.key", standard(certificate.key, wording.language)),
             ("certificate.token", certificate.token_label),
             ("certificate.token_serial", certificate.token_serial),
             ("certificate.thumbprint", certificate.thumbprint),
@@ -140,7 +141,11 @@ def _item(certificate: OfferedCertificate, wording: Wording) -> QListWidgetItem:
     lines = [
         visible(certificate.owner),
         wording("certificate.line", issuer=visible(certificate.issuer), day=wording.day(certificate.not_after)),
-        wording("certificate.place", kind=certificate.key, token=visible(certificate.token_label)),
+        wording(
+            "certificate.place",
+            kind=standard(certificate.key, wording.language),
+            token=visible(certificate.token_label),
+        ),
     ]
     problems = [wording(f"problem.{problem}", **_days(certificate, wording)) for problem in certificate.problems]
     item = QListWidgetItem("\n".join(lines + problems))

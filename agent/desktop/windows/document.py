@@ -9,13 +9,13 @@ from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QVBoxLayout, QWidget
 from agent.consent.prompter import ShownDocument
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.wording import Wording
+from agent.texts.standards import digest_title
 from agent.texts.visible import visible
 
 MAX_SHOWN = 100_000  # characters of a preview; the toolkit lays them out in time
 _LINES = 6  # of the preview, seen without scrolling
 _GROUP = 8  # hexadecimal digits of a digest that stand together
 _LINE = 32  # hexadecimal digits of a digest on a line
-_DIGESTS = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 
 
 class DocumentPanel(QWidget):
@@ -37,7 +37,7 @@ def _facts(document: ShownDocument, wording: Wording) -> QGridLayout:
     grid.setColumnStretch(1, 1)
     grid.setHorizontalSpacing(style.GAP)
     grid.setVerticalSpacing(2)
-    algorithm = _DIGESTS.get(document.digest_algorithm, visible(document.digest_algorithm))
+    algorithm = digest_title(visible(document.digest_algorithm), wording.language)
     rows = [
         (wording("document.size"), wording.size(document.size) if document.size is not None else ""),
         (wording("document.kind"), visible(document.media_type)),
