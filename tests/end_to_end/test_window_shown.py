@@ -95,10 +95,19 @@ async def test_an_old_file_size_of_text_is_laid_out_in_time(display: Display) ->
         await signing.person.reads("Only the beginning of the document is shown.")
 
 
-async def test_details_open_by_keyboard(display: Display) -> None:
-    async with signing_window(display, prompts.signing()) as signing:
+async def test_details_open_by_keyboard_and_the_window_grows_with_them(display: Display) -> None:
+    certificate = prompts.certificates()[0]
+    async with signing_window(display, prompts.signing(certificates=(certificate,))) as signing:
         await signing.person.press("shift+Tab", "space")
-        await signing.person.reads(f"SHA-256 thumbprint: {prompts.certificates()[0].thumbprint}")
+        thumbprint = f"SHA-256 thumbprint: {certificate.thumbprint}"
+        await signing.person.reads(thumbprint)
+
+        def seen() -> bool:
+            """AT-SPI tells where a thing lies, also of what is scrolled out of sight."""
+            _, top, _, height = display.accessible.find(name=thumbprint)[0]["extents"]
+            return bool(top + height <= display.accessible.find(name="Refuse")[0]["extents"][1])
+
+        await signing.person.until(seen, "the window to grow with the details")
 
 
 async def test_caps_lock_and_layout_are_told(display: Display) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -150,11 +150,20 @@ class PromptWindow(QDialog):
         """A message came or went: the window grows with it as far as the screen allows."""
         handled = super().event(event)
         if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
-            wanted = min(self._wanted_height(self.width()), _room().height())
-            if self.height() < wanted:
-                self.resize(self.width(), wanted)
+            self._grow()
             QTimer.singleShot(0, self._show_focus)
         return handled
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """What the scroll area holds changed its size, as where details are opened: the window is not told of it."""
+        if watched is self._content and event.type() == QEvent.Type.LayoutRequest and self.isVisible():
+            QTimer.singleShot(0, self._grow)
+        return super().eventFilter(watched, event)
+
+    def _grow(self) -> None:
+        wanted = min(self._wanted_height(self.width()), _room().height())
+        if self.height() < wanted:
+            self.resize(self.width(), wanted)
 
     def _show_focus(self) -> None:
         self._focus_moved(None, self.focusWidget())
@@ -213,6 +222,7 @@ class PromptWindow(QDialog):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._content)
+        self._content.installEventFilter(self)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         outer.addWidget(self._scroll, 1)
         self._footer = QFrame()
