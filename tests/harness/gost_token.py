@@ -138,22 +138,13 @@ def make_blank_token(
     directory: Path, *, label: str = "GOST token", pin: str = PIN, so_pin: str = SO_PIN, name: str = "token"
 ) -> Path:
     """A token with its PINs and nothing else; its folder."""
-    before = set(_slots(directory)) if directory.exists() else set()
     (directory / name).mkdir(parents=True, mode=0o700)
-    (slot,) = set(_slots(directory)) - before
-    pkcs11_tool(directory, "--slot", slot, "--init-token", "--label", label, "--so-pin", so_pin)
+    slot = sorted(path.name for path in directory.iterdir() if path.is_dir()).index(name)  # README: slots by name
+    pkcs11_tool(directory, "--slot", str(slot), "--init-token", "--label", label, "--so-pin", so_pin)
     pkcs11_tool(
-        directory, "--slot", slot, "--login", "--login-type", "so", "--so-pin", so_pin, "--init-pin", "--pin", pin
+        directory, "--slot", str(slot), "--login", "--login-type", "so", "--so-pin", so_pin, "--init-pin", "--pin", pin
     )
     return directory / name
-
-
-def _slots(directory: Path) -> list[str]:
-    """Numbers of the slots with a token in them."""
-    if not any(directory.iterdir()):
-        return []
-    lines = pkcs11_tool(directory, "--list-token-slots").stdout.decode().splitlines()
-    return [line.split()[1] for line in lines if line.startswith("Slot ")]
 
 
 @functools.cache

@@ -65,11 +65,16 @@ static void token_in(const char *folder) {
     slot->present = slot->changed = true;
 }
 
+/* Not alphasort(3), which goes by the language of the program. */
+static int by_name(const struct dirent **one, const struct dirent **other) {
+    return strcmp((*one)->d_name, (*other)->d_name);
+}
+
 static void look(void) {
     for (int place = 0; place < SLOTS; place++)
         slot_still_present(&slots[place]);
     struct dirent **found;
-    int count = scandir(root, &found, is_visible, alphasort);
+    int count = scandir(root, &found, is_visible, by_name);
     for (int place = 0; place < count; place++) {
         if (!is_in_a_slot(found[place]->d_name))
             token_in(found[place]->d_name);

@@ -190,12 +190,12 @@ def test_a_file_that_was_cut_off_is_no_object(token: GostToken, opened: Any) -> 
 
 
 def test_several_tokens_stand_in_several_slots(token: GostToken, tmp_path: Path) -> None:
-    other = make_gost_token(tmp_path, "p256", name="zweite", label="second")
+    other = make_gost_token(tmp_path, "p256", name="another", label="second")
     with cryptoki.library(token.module, token.environment) as loaded:
         assert loaded.getSlotList() == list(range(15))
         slots = loaded.getSlotList(tokenPresent=True)
         infos = [loaded.getTokenInfo(slot) for slot in slots]
-        assert [info.label.strip() for info in infos] == [token.label, other.label]
+        assert [info.label.strip() for info in infos] == [other.label, token.label]
         assert len({info.serialNumber for info in infos}) == 2
         with session(loaded, slots[0], PIN), session(loaded, slots[1]) as second:
             assert second.getSessionInfo().state == PyKCS11.CKS_RW_PUBLIC_SESSION  # a login is of one token
