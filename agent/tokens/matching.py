@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from agent.tokens.public_key import PublicKey
 
-CKK: dict[str, int] = {"rsa": 0x00, "ec": 0x03}
+# CKK_RSA, CKK_EC, CKK_GOSTR3410 and, of TC26's range for vendors, CKK_GOSTR3410_512
+CKK: dict[str, int] = {"rsa": 0x00, "ec": 0x03, "gost256": 0x30, "gost512": 0xD4321003}
 
 
 class TokenKey(NamedTuple):
@@ -16,7 +17,7 @@ class TokenKey(NamedTuple):
     handle: Any
     identifier: bytes  # CKA_ID, may be empty
     key_type: int  # CKK_...
-    value: bytes  # modulus without leading zeros, or point; empty where it is not shown
+    value: bytes  # modulus without leading zeros, point, or GOST octets; empty where it is not shown
     always_authenticate: bool = False
 
 

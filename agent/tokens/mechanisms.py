@@ -3,7 +3,9 @@
 CKM_RSA_PKCS (PKCS#11 v2.40 mechanisms 2.1.6) signs a DigestInfo that we build (RFC 8017 section 9.2, notes);
 CKM_ECDSA (2.3.6) signs the leftmost bits of the digest and returns r||s, which CMS wants as ECDSA-Sig-Value
 (RFC 3279 section 2.2.3). CKM_GOSTR3410 and CKM_GOSTR3410_512 (without a parameter) sign the octets of a Streebog digest
-and return s||r, as CMS wants it: nothing is swapped on the way (RFC 4490 section 3.2, RFC 9215 section 2).
+and return s||r, as CMS wants it: nothing is swapped on the way (RFC 4490 section 3.2, RFC 9215 section 2). Tokens that
+differ are put right in `signature_order`. CKM_GOSTR3410_WITH_GOSTR3411 and its kin digest what they are given, so they
+are of no use for a digest that is ready, and CKM_GOSTR3410_WITH_GOSTR3411 itself knows only the digest of 1994.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ from agent.tokens.public_key import PublicKey
 LOGIN_REQUIRED, PIN_INITIALIZED, PROTECTED_PATH, TOKEN_INITIALIZED = 0x4, 0x8, 0x100, 0x400
 PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED = 0x10000, 0x20000, 0x40000, 0x80000
 
+# Where a public key shows its value. Of private keys only RSA's show it; CKA_VALUE of those would be the secret itself.
+_VALUES = {"rsa": pkcs11.MODULUS, "ec": pkcs11.EC_POINT, "gost256": pkcs11.VALUE, "gost512": pkcs11.VALUE}
 _X509 = 0  # CKC_X_509
 _AUTHORITY = 2  # CK_CERTIFICATE_CATEGORY_AUTHORITY
 _PIN_SANE = 4096  # bytes; above it a module's ulMaxPinLen says nothing
@@ -239,17 +241,18 @@ def keys_of(session: pkcs11.Session, object_class: int, key_type: str) -> list[T
     if key_type not in matching.CKK:
         return []
     private, kind = object_class == pkcs11.PRIVATE_KEY, matching.CKK[key_type]
-    value = {"rsa": pkcs11.MODULUS, "ec": None if private else pkcs11.EC_POINT}[key_type]
+    value = _VALUES[key_type] if key_type == "rsa" or not private else None
     wanted = [pkcs11.ID, *([value] if value is not None else []), *([pkcs11.ALWAYS_AUTHENTICATE] if private else [])]
     return [
-        _key(handle, kind, dict(zip(wanted, values, strict=True)))
+        _key(handle, key_type, dict(zip(wanted, values, strict=True)))
         for handle, values in session.find(object_class, wanted, (pkcs11.KEY_TYPE, kind))
     ]
 
 
-def _key(handle: Any, kind: int, read: dict[int, pkcs11.Attribute]) -> TokenKey:
-    value = _bytes(read.get(pkcs11.MODULUS)).lstrip(b"\0") or public_key.ec_point(_bytes(read.get(pkcs11.EC_POINT)))
-    return TokenKey(handle, _bytes(read[pkcs11.ID]), kind, value, bool(read.get(pkcs11.ALWAYS_AUTHENTICATE)))
+def _key(handle: Any, key_type: str, read: dict[int, pkcs11.Attribute]) -> TokenKey:
+    value = public_key.shown_value(key_type, _bytes(read.get(_VALUES[key_type])))
+    again, kind = bool(read.get(pkcs11.ALWAYS_AUTHENTICATE)), matching.CKK[key_type]
+    return TokenKey(handle, _bytes(read[pkcs11.ID]), kind, value, again)
 
 
 def _bytes(value: object) -> bytes:

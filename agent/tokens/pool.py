@@ -20,6 +20,7 @@ from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, Token
 from agent.policy import Policy
 from agent.tokens import devices, messages
 from agent.tokens.process import WorkerProcess
+from agent.tokens.signature_order import SignatureOrders
 from agent.tokens.vendors import has_readers
 from agent.tokens.watcher import Change, Watcher
 
@@ -55,6 +56,7 @@ class TokenPool:
         self._folder = key_files
         self._deadline = deadline
         self._idle = idle
+        self._orders = SignatureOrders()
         self._workers: dict[str, WorkerProcess] = {}
 
     async def listing(self) -> Listing:
@@ -90,10 +92,10 @@ class TokenPool:
     async def sign(
         self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource
     ) -> bytes:
-        """A signature as CMS holds it: the PKCS#1 v1.5 block, or a DER ECDSA-Sig-Value.
+        """A signature as CMS holds it: the PKCS#1 v1.5 block, a DER ECDSA-Sig-Value, or GOST's s and r, which verify.
 
         The pool owns `pin` from here on. Cancelling closes the PIN conversation. Raises the errors of tokens, PINs
-        and workers (``errors``, 2001 to 2015).
+        and workers (``errors``, 2001 to 2015), SignatureWrong at a GOST signature that verifies in no order of octets.
         """
         try:
             if len(digest) != algorithm.digest.size:
@@ -107,7 +109,8 @@ class TokenPool:
         def request(number: int) -> messages.Sign:
             return messages.Sign(number, kind, entry.token, entry.der, entry.thumbprint, algorithm.name, digest)
 
-        return (await worker.call(request, pin)).signature
+        signature = (await worker.call(request, pin)).signature
+        return self._orders.put_right(entry, algorithm, digest, signature)
 
     async def add_key_file(self, content: bytes, name: str, pin: PinSource) -> tuple[CertificateEntry, ...]:
         """Keep a PKCS#12 file; `name` is that of the file, `pin` gives its passphrase and is owned by the pool.

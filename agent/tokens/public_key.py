@@ -10,15 +10,20 @@ from typing import NamedTuple
 
 _RSA = bytes.fromhex("2a864886f70d010101")  # rsaEncryption
 _EC = bytes.fromhex("2a8648ce3d0201")  # id-ecPublicKey
+_GOST = {  # GOST R 34.10-2012, RFC 9215 section 4: key type, bytes of x and y together
+    bytes.fromhex("2a85030701010101"): ("gost256", 64),
+    bytes.fromhex("2a85030701010102"): ("gost512", 128),
+}
+_BARE = {"ec": (65, 97, 133), "gost256": (64,), "gost512": (128,)}  # bytes of a value on its own: P-256, P-384, P-521
 _CURVES = {bytes.fromhex("2a8648ce3d030107"): 32, bytes.fromhex("2b81040022"): 48}  # secp256r1, secp384r1
 
 _INTEGER, _BIT_STRING, _OCTET_STRING, _SEQUENCE, _VERSION = 0x02, 0x03, 0x04, 0x30, 0xA0
 
 
 class PublicKey(NamedTuple):
-    key_type: str  # "rsa", "ec" or "" for another
-    value: bytes  # RSA: modulus without leading zeros; EC: the point, uncompressed; else empty
-    field_size: int = 0  # bytes of a curve's order, 0 for RSA and for a curve that is not supported
+    key_type: str  # "rsa", "ec", "gost256", "gost512" or "" for another
+    value: bytes  # RSA: modulus without leading zeros; EC: the point, uncompressed; GOST: x and y, little-endian
+    field_size: int = 0  # bytes of an EC curve's order, 0 for other keys and for a curve that is not supported
 
 
 class _Element(NamedTuple):
@@ -43,11 +48,22 @@ def public_key(certificate: bytes) -> PublicKey:
         return PublicKey("rsa", _first(_elements(_first(_elements(bits), _SEQUENCE)), _INTEGER).lstrip(b"\0"))
     if names[0].content == _EC and len(names) > 1:
         return PublicKey("ec", bits, _CURVES.get(names[1].content, 0))
+    if names[0].content in _GOST:
+        key_type, size = _GOST[names[0].content]
+        octets = _first(_elements(bits), _OCTET_STRING)
+        return PublicKey(key_type, octets) if len(octets) == size else PublicKey("", b"")
     return PublicKey("", b"")
 
 
-def ec_point(attribute: bytes) -> bytes:
-    """The point in CKA_EC_POINT: a DER OCTET STRING by PKCS#11 v2.40, the bare point in some modules."""
+def shown_value(key_type: str, attribute: bytes) -> bytes:
+    """`PublicKey.value` out of the attribute that holds it: CKA_MODULUS, CKA_EC_POINT, or CKA_VALUE of a GOST key."""
+    if key_type == "rsa":
+        return attribute.lstrip(b"\0")
+    return attribute if len(attribute) in _BARE[key_type] else _unwrapped(attribute)  # by chance both look alike
+
+
+def _unwrapped(attribute: bytes) -> bytes:
+    """What is in a DER OCTET STRING: PKCS#11 v2.40 has points in one and GOST octets in none; modules do both."""
     try:
         elements = _elements(attribute)
     except ValueError:
