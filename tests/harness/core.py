@@ -113,7 +113,7 @@ class ScriptedPerson:
 
     def __init__(self) -> None:
         self.connection: PeroError | ConnectionAnswer = ConnectionAnswer(remember=True)
-        self.answers: list[PeroError | str | None | Callable[[], Awaitable[str]]] = []
+        self.answers: list[PeroError | str | Callable[[], Awaitable[str]] | None] = []
         self.shown: list[ConnectionPrompt | ChoicePrompt | SigningPrompt | PassphrasePrompt] = []
         self.failures: list[PeroError] = []
         self.open = 0

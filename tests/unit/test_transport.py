@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from agent.api.messages import MAX_MESSAGE
 from agent.app import Agent, Composition
 from agent.config import Locations, secure_folder
 from agent.errors import BadRequest, MessageTooLarge, PeroError, StateUnsafe
@@ -334,9 +335,13 @@ def test_chunks_out_of_order_are_a_bad_request(order: list[int]) -> None:
 def test_chunks_without_end_are_too_large() -> None:
     unwrapper = Unwrapper()
     data = "A" * (4 << 20)
-    with pytest.raises(MessageTooLarge):
+
+    def feed() -> None:
         for index in range(100):
             unwrapper.envelope(json.dumps({"chunk": {"id": "c", "index": index, "last": False, "data": data}}).encode())
+
+    with pytest.raises(MessageTooLarge):
+        feed()
 
 
 def test_frames_come_out_of_pieces_of_any_size() -> None:
