@@ -68,3 +68,6 @@ class Digest(msgspec.Struct, frozen=True):
     algorithm: str  # name in algorithms.DIGESTS
     value: bytes
     size: int | None = None  # bytes of the content, where known
+    others: tuple[
+        tuple[str, bytes], ...
+    ] = ()  # algorithm, value: of the same content, for keys that sign no `algorithm`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -64,9 +64,11 @@ def candidates(listing: Listing, wanted: Filter, now: datetime) -> tuple[Candida
     return tuple(sorted(found.values(), key=_order))
 
 
-def signing_with(found: tuple[Candidate, ...], digest: DigestAlgorithm) -> tuple[Candidate, ...]:
-    """Those whose key signs such digests. A key that signs nothing is kept: its problem says so."""
-    return tuple(one for one in found if can_sign(one.description.key_type, digest) is not False)
+def signing_with(found: tuple[Candidate, ...], digests: Sequence[DigestAlgorithm]) -> tuple[Candidate, ...]:
+    """Those whose key signs one of such digests. A key that signs nothing is kept: its problem says so."""
+    return tuple(
+        one for one in found if any(can_sign(one.description.key_type, digest) is not False for digest in digests)
+    )
 
 
 def is_authority(description: Description) -> bool:

@@ -27,6 +27,7 @@ from agent.algorithms import (
     DigestAlgorithm,
     SignatureAlgorithm,
     algorithm_for,
+    can_sign,
     digest_for_key,
     digest_named,
     new_digest,
@@ -211,11 +212,11 @@ def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Can
         if not found:
             raise CertificateUnknown(thumbprint=request.certificate)
         _usable(found, request.certificate)
-    digest = _digest_asked_for(request)
-    if digest is not None:
-        found = signing_with(found, digest)
+    digests = _digests_asked_for(request)
+    if digests:
+        found = signing_with(found, digests)
         if not found and request.certificate is not None:
-            raise AlgorithmUnsupported(algorithm=digest.name)
+            raise AlgorithmUnsupported(algorithm=digests[0].name)
     if not found:
         raise NoCertificate()
     return found
@@ -232,20 +233,22 @@ def _usable(found: tuple[Candidate, ...], thumbprint: str) -> Candidate:
 
 
 def _algorithm(request: SignRequest, description: Description) -> SignatureAlgorithm:
-    digest = _digest_asked_for(request) or digest_for_key(description.key_type, description.bits)
-    return algorithm_for(description.key_type, digest)
+    digests = _digests_asked_for(request) or (digest_for_key(description.key_type, description.bits),)
+    fitting = (digest for digest in digests if can_sign(description.key_type, digest))
+    return algorithm_for(description.key_type, next(fitting, digests[0]))
 
 
-def _digest_asked_for(request: SignRequest) -> DigestAlgorithm | None:
-    """None: as the key wants it."""
+def _digests_asked_for(request: SignRequest) -> tuple[DigestAlgorithm, ...]:
+    """Empty: as the key wants it. Several: the first that the key signs."""
     if isinstance(request.document, Digest):
-        return digest_named(request.document.algorithm)
-    return digest_named(request.digest_algorithm) if request.digest_algorithm is not None else None
+        names = (request.document.algorithm, *(name for name, _ in request.document.others))
+        return tuple(digest_named(name) for name in names)
+    return (digest_named(request.digest_algorithm),) if request.digest_algorithm is not None else ()
 
 
 async def _content_digest(document: Document | Digest, algorithm: SignatureAlgorithm) -> bytes:
     if isinstance(document, Digest):
-        return document.value
+        return {document.algorithm: document.value, **dict(document.others)}[algorithm.digest.name]
     content = document.content
     return await _aside(content, lambda: new_digest(algorithm.digest.name, content).digest())
 

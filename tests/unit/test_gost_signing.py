@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from agent.algorithms import SignatureAlgorithm, new_digest
+from agent.api.methods import sign_file
 from agent.consent.prompter import SigningPrompt
 from agent.errors import Refused
+from agent.gost import digest as digests
 from agent.ipc.pin import PinSource
 from agent.model import CertificateEntry, TokenState
-from tests.harness.core import Core
+from tests.harness.core import Core, MemoryTokens
 from tests.harness.gost import Gost, Holder
 
 CONTENT = "Договор\r\n".encode()
@@ -145,3 +147,55 @@ async def test_certificates_are_filtered_by_their_key_type(gost: Gost, tmp_path:
     answer = await core.call(core.page(), "select_certificate", {"filter": {"key_types": ["gost512"]}})
     assert answer["result"]["certificate"]["thumbprint"] == long.description.thumbprint
     assert answer["result"]["certificate"]["key"] == "GOST R 34.10-2012 512 (TC26-A)"
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that is too large to be read whole."""
+    monkeypatch.setattr(sign_file, "MAX_WHOLE", 1 << 20)
+    file = tmp_path / "large"
+    file.write_bytes(os.urandom((5 << 20) + 1))
+    return file
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("kind", ["gost256-A", "gost512-A"])
+async def test_openssl_accepts_the_signature_of_a_large_file(
+    gost: Gost, tmp_path: Path, large: Path, kind: str, named: bool
+) -> None:
+    holder = gost.signer(kind)
+    core = EngineCore(tmp_path, gost, holder)
+    parameters = {"path": str(large), **({"certificate": holder.description.thumbprint} if named else {})}
+    answer = await core.call(core.command(), "sign_file", parameters)
+    signature = base64.b64decode(answer["result"]["signature"])
+    assert gost.cms_verify(signature, gost.root(kind), large.read_bytes()).returncode == 0
+
+
+async def test_other_keys_sign_large_files_as_ever_beside_a_gost_key(gost: Gost, tmp_path: Path, large: Path) -> None:
+    core = EngineCore(tmp_path, gost, gost.signer("gost256-A"))
+    classic = core.tokens.add("RSA", begins=core.now - datetime.timedelta(days=1))
+    core.tokens.sign = MemoryTokens.sign.__get__(core.tokens)  # type: ignore[method-assign]
+    core.person.answers = [classic]
+    assert "result" in await core.call(core.command(), "sign_file", {"path": str(large)})
+    prompt = core.person.shown[-1]
+    assert isinstance(prompt, SigningPrompt)
+    assert len(prompt.certificates) == 2
+    assert prompt.document.digest_algorithm == "sha256"
+
+
+async def test_without_a_quick_library_only_gost_keys_sign_no_large_file(
+    gost: Gost, tmp_path: Path, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = digests.PROVIDERS[-1]
+    monkeypatch.setattr(digests, "_chosen", lambda: (slow._replace(limit=1 << 19), slow.load()))
+    holder = gost.signer("gost256-A")
+    core = EngineCore(tmp_path, gost, holder)
+    classic = core.tokens.add("RSA", begins=core.now - datetime.timedelta(days=1))
+    named = {"path": str(large), "certificate": holder.description.thumbprint}
+    assert error(await core.call(core.command(), "sign_file", named)) == "digest_too_slow"
+    core.tokens.sign = MemoryTokens.sign.__get__(core.tokens)  # type: ignore[method-assign]
+    core.person.answers = [classic]
+    assert "result" in await core.call(core.command(), "sign_file", {"path": str(large)})
+    prompt = core.person.shown[-1]
+    assert isinstance(prompt, SigningPrompt)
+    assert {one.thumbprint for one in prompt.certificates} == {classic}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Annotated, Any
 
 import msgspec
 
-from agent.algorithms import digest_named
+from agent.algorithms import SHA256, DigestAlgorithm, RunningDigest, digest_for_certificate, new_digest
 from agent.api import wire
 from agent.api.caller import Caller
 from agent.api.files import open_file, unreadable
 from agent.api.method import COMMAND, Method
 from agent.api.services import Services
-from agent.errors import BadParameters, Cancelled, DocumentTooLarge
+from agent.certificates.description import describe
+from agent.errors import BadParameters, Cancelled, CertificateDamaged, DigestTooSlow, DocumentTooLarge
 from agent.model import Digest, Document
 from agent.signing.procedure import SignRequest
 
@@ -40,7 +41,8 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
         raise BadParameters(detail="path is not absolute")
     given_up = threading.Event()
     try:
-        document = await asyncio.to_thread(_read, path, parameters.attached, given_up)
+        algorithms = await _algorithms(services, path, parameters)
+        document = await asyncio.to_thread(_read, path, parameters, algorithms, given_up)
     finally:
         given_up.set()  # a thread cannot be cancelled, and the agent does not end before it
     request = SignRequest(
@@ -58,25 +60,59 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     }
 
 
-def _read(path: Path, attached: bool, given_up: threading.Event) -> Document | Digest:
-    """The file whole where it is small, else its SHA-256."""
+async def _algorithms(services: Services, path: Path, parameters: Parameters) -> tuple[DigestAlgorithm, ...]:
+    """What a large file is digested with: SHA-256, and what the GOST keys want that may be chosen."""
+    if not _is_large(path):
+        return (SHA256,)
+    wanted = {SHA256: None}
+    for entry in (await services.tokens.listing()).certificates:
+        if parameters.certificate in (None, entry.thumbprint):
+            with contextlib.suppress(CertificateDamaged):
+                key = describe(entry.der)
+                wanted[digest_for_certificate(key.key_type)] = None
+    return tuple(wanted)
+
+
+def _is_large(path: Path) -> bool:
+    try:
+        return path.stat().st_size > MAX_WHOLE
+    except (OSError, ValueError):
+        return False  # reading it says what the matter is
+
+
+def _read(
+    path: Path, parameters: Parameters, algorithms: tuple[DigestAlgorithm, ...], given_up: threading.Event
+) -> Document | Digest:
+    """The file whole where it is small, else its digests."""
     with open_file(path) as file:
         try:
             content = file.read(MAX_WHOLE + 1)
             if len(content) <= MAX_WHOLE:
                 return Document(path.name, content)
-            if attached:
+            if parameters.attached:
                 raise DocumentTooLarge(limit=MAX_WHOLE)
-            running = hashlib.new("sha256", content)
+            running = _running(content, algorithms, insist=parameters.certificate is not None)
             while piece := file.read(_PIECE):
                 if given_up.is_set():
                     raise Cancelled()
-                running.update(piece)
-            return Digest(
-                path.name, digest_named("sha256").name, running.digest(), os.lseek(file.fileno(), 0, os.SEEK_CUR)
-            )
+                for one in running.values():
+                    one.update(piece)
+            first, *others = ((name, one.digest()) for name, one in running.items())
+            return Digest(path.name, *first, os.lseek(file.fileno(), 0, os.SEEK_CUR), tuple(others))
         except OSError as error:
             raise unreadable(path, error) from error
+
+
+def _running(content: bytes, algorithms: tuple[DigestAlgorithm, ...], *, insist: bool) -> dict[str, RunningDigest]:
+    """By name; of the beginning of a large file. Where nobody insists on a key, what would take minutes is left out."""
+    running = {}
+    for algorithm in algorithms:
+        try:
+            running[algorithm.name] = new_digest(algorithm.name, content)
+        except DigestTooSlow:
+            if insist:
+                raise
+    return running
 
 
 METHOD = Method("sign_file", COMMAND, Parameters, sign_file)
