@@ -46,6 +46,7 @@ class ModuleBackend:
 
     def __init__(self, path: str, sha256: str = "") -> None:
         self._module = pkcs11.Module(path, sha256)
+        self._filled: set[int] = set()
 
     def load(self) -> messages.Facts:
         return self._module.load()
@@ -54,8 +55,15 @@ class ModuleBackend:
         self._module.close()
 
     def slots(self) -> tuple[int, ...]:
+        """A slot that had a token at the last look is taken to have it still."""
         self._module.renew()
-        return tuple(self._module.slots())
+        self._filled = {slot for slot in self._module.slots() if slot in self._filled or self._is_initialized(slot)}
+        return tuple(sorted(self._filled))
+
+    def _is_initialized(self, slot: int) -> bool:
+        with suppress(TokenAbsent, TokenFailed):
+            return bool(self._module.token_info(slot).flags & TOKEN_INITIALIZED)
+        return False
 
     def listing(self) -> tuple[messages.TokenListing, ...]:
         self._module.renew()

@@ -31,6 +31,9 @@ class SoftHsm(NamedTuple):
     def environment(self) -> dict[str, str]:
         return {"SOFTHSM2_CONF": str(self.conf)}
 
+    def delete(self) -> None:
+        _run(self, "softhsm2-util", "--delete-token", "--token", self.label)
+
 
 def make_softhsm(
     directory: Path,

@@ -74,6 +74,7 @@ class Card:
         self.tries = TRIES
         self.delay = 0.0  # seconds
         self.verifications = 0
+        self._verified = False
         self._keys: dict[int, object] = {}
         guid = secrets.token_bytes(16)
         fasc_n = bytes.fromhex("D4E739DA739CED39CE739D836858210842108421C84210C3EB")
@@ -122,7 +123,7 @@ class Card:
             case 0xCB:
                 return self._get(int.from_bytes(data[2 : 2 + data[1]], "big"))
             case 0x20:
-                return b"", self._verify(p2, data)
+                return b"", self._verify(p1, p2, data)
             case 0x2C:
                 return b"", self._unblock(data)
             case 0x87:
@@ -137,9 +138,12 @@ class Card:
     def _get(self, tag: int) -> tuple[bytes, int]:
         return (self._objects[tag], _OK) if tag in self._objects else (b"", _NO_FILE)
 
-    def _verify(self, reference: int, data: bytes) -> int:
-        if reference != 0x80:
+    def _verify(self, what: int, reference: int, data: bytes) -> int:
+        if reference != 0x80 or what not in (0x00, 0xFF):
             return _WRONG_PLACE
+        if what:  # forget that the PIN was verified (SP 800-73-4 part 2, section 3.2.1)
+            self._verified = self._fresh = False
+            return _OK
         if not data:  # asked for the state
             return _OK if self._verified else _BLOCKED if not self.tries else 0x63C0 | self.tries
         self.verifications += 1

@@ -151,8 +151,13 @@ class Readers:
 
 @contextlib.contextmanager
 def virtual_readers() -> Iterator[Readers]:
-    """Running readers, gone at the end. The folder is made here: the path of a socket has to be short."""
-    folder = Path(tempfile.mkdtemp(prefix="pero-pcsc-"))
+    """Running readers, gone at the end.
+
+    Their folder is the same each time, since libpcsclite reads the name of the socket once in a process; and it is
+    made here, since that name has to be short.
+    """
+    folder = Path(tempfile.gettempdir()) / f"pero-pcsc-{os.getpid()}"
+    folder.mkdir(mode=0o700)
     readers = Readers(folder)
     try:
         readers.start()
