@@ -1,4 +1,7 @@
-"""What every place of keys must do, run over key files and over SoftHSM. The judge is public-key verification."""
+"""What every place of keys must do, over key files, SoftHSM and RSA and EC keys on the GOST token of the tests.
+
+The judge is public-key verification.
+"""
 
 from __future__ import annotations
 
@@ -31,22 +34,38 @@ from agent.ipc.pin import PinSource
 from agent.model import CertificateEntry
 from agent.tokens.pool import TokenPool
 from tests.harness.asker import asking
+from tests.harness.gost_place import gost_token_place
 from tests.harness.keyfiles import KEYS
-from tests.harness.places import Place, algorithm_of, key_file_place, opened, softhsm_place, verify
+from tests.harness.places import (
+    Place,
+    algorithm_of,
+    key_file_place,
+    opened,
+    softhsm_place,
+    verify,
+)
 
 DOCUMENT = b"what is signed"
 DIGEST = hashlib.sha256(DOCUMENT).digest()
 
 
-@pytest.fixture(scope="module", params=["keyfiles", "softhsm"])
+@pytest.fixture(scope="module", params=["keyfiles", "softhsm", "gost token"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    directory = tmp_path_factory.mktemp(request.param)
+    directory = tmp_path_factory.mktemp("place")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(directory / "softhsm2.conf"))
-        if request.param == "keyfiles":
-            yield asyncio.run(key_file_place(directory))
-        else:
-            yield softhsm_place(directory)
+        find_tokens_in(directory, patch)
+        yield make_place(request.param, directory)
+
+
+def find_tokens_in(directory: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("SOFTHSM2_CONF", str(directory / "softhsm2.conf"))
+    patch.setenv("PERO_TEST_TOKEN_DIR", str(directory / "tokens"))
+
+
+def make_place(name: str, directory: Path, keys: tuple[str, ...] = KEYS) -> Place:
+    if name == "keyfiles":
+        return asyncio.run(key_file_place(directory, keys))
+    return (softhsm_place if name == "softhsm" else gost_token_place)(directory, keys)
 
 
 @pytest.fixture
@@ -343,8 +362,8 @@ async def test_the_pin_is_in_no_arguments_and_no_environment(place: Place, pool:
 
 
 async def test_a_key_that_went_away_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
-    monkeypatch.setenv("SOFTHSM2_CONF", str(tmp_path / "softhsm2.conf"))
-    here = await key_file_place(tmp_path, ("p256",)) if place.modules == [] else softhsm_place(tmp_path, ("p256",))
+    find_tokens_in(tmp_path, monkeypatch)
+    here = await asyncio.to_thread(make_place, place.name, tmp_path, ("p256",))
     async with opened(here.pool()) as pool:
         entry = await entry_of(here, pool, "p256")
         here.remove("p256")

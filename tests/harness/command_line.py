@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from agent.config import Locations, Settings, locations, save_settings, secure_folder
+from tests.harness.gost_token import GostToken
 from tests.harness.softhsm import MODULE
 
 PERO = Path(sys.executable).with_name("pero")
@@ -118,6 +119,11 @@ class CommandLine:
         """SoftHSM's tokens of that folder are there from now on."""
         self.environment["SOFTHSM2_CONF"] = str(directory / "softhsm2.conf")
         self.settings(clock_hosts=(), modules=(MODULE,))
+
+    def use_gost_token(self, token: GostToken) -> None:
+        """That token and its neighbours are there from now on."""
+        self.environment |= token.environment
+        self.settings(clock_hosts=(), modules=(token.module,))
 
     def holds(self, secret: str) -> list[Path]:
         """The files of state and runtime folder that hold these characters."""

@@ -147,6 +147,18 @@ def make_blank_token(
     return directory / name
 
 
+def import_key(directory: Path, label: str, pin: str, private: bytes, public: bytes, identifier: str = "01") -> None:
+    """A key pair from outside: PKCS#8 and SubjectPublicKeyInfo, both DER."""
+    for kind, content in (("privkey", private), ("pubkey", public)):
+        with tempfile.NamedTemporaryFile(suffix=".der") as file:
+            file.write(content)
+            file.flush()
+            pkcs11_tool(
+                directory, "--token-label", label, "--login", "--pin", pin, "--write-object", file.name, "--type", kind,
+                "--id", identifier, "--label", "key", "--usage-sign",
+            )  # fmt: skip
+
+
 @functools.cache
 def built_module() -> str:
     subprocess.run(["make", "-s", "-C", str(ROOT / "tests" / "tokens")], check=True)

@@ -33,6 +33,7 @@ import psutil
 from agent.config import LOOPBACK_PORTS, Locations, locations
 from tests.harness import browsers
 from tests.harness.display import Display
+from tests.harness.gost_token import GostToken, make_gost_token
 from tests.harness.keyfiles import Identity, make_identity, make_key_file
 from tests.harness.places import ROOT
 from tests.harness.site import PAGE, Site
@@ -86,6 +87,14 @@ class Desk:
         self.environment |= token.environment
         self.pin = token.pin
         self.pero("modules", "add", str(FAULT))
+
+    def add_gost_token(self, key: str = "gost256-A", *, name: str = "Test Signer") -> GostToken:
+        """A token of the GOST module; `pin` is its own from now on."""
+        token = make_gost_token(self.folder / "gost", key, common_name=name)
+        self.environment |= token.environment
+        self.pin = token.pin
+        self.pero("modules", "add", token.module)
+        return token
 
     def add_key_file(self, key: str = "rsa2048", *, days: int = 30, name: str = "Test Signer") -> None:
         """An encrypted key file; `pin` is its passphrase and `identity` its own from now on."""
