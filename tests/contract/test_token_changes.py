@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import TokenFailed
 from agent.tokens import pcsc
 from agent.tokens.pool import TokenPool
 from agent.tokens.watcher import Change, Watcher
+from tests.harness.asker import asking
 from tests.harness.keyfiles import make_identity
 from tests.harness.places import opened
-from tests.harness.shim import Shim
+from tests.harness.shim import Shim, entry_in, sign
 from tests.harness.softhsm import MODULE, make_softhsm
 from tests.harness.virtual_reader import Card, Readers, virtual_readers
 
@@ -194,3 +196,17 @@ async def test_a_module_that_hangs_in_a_look_does_not_stop_the_looking(shim: Shi
         shim.behaves()
         await asyncio.to_thread(make_softhsm, shim.token.conf.parent, "p256", label="looked for")
         await following(changes, Change("token_inserted", module=shim.path))
+
+
+async def test_a_person_at_the_keys_of_a_reader_is_not_hurried_by_a_look(shim: Shim, shim_pool: TokenPool) -> None:
+    """The module's login takes longer than the deadline of other calls; SoftHSM itself then wants a PIN after all."""
+    entry = await entry_in(shim_pool, shim.token)
+    worker = shim_pool.worker_processes()
+    shim.does("C_GetTokenInfo set 0x100", "C_Login sleep 2500")
+    async with asking("") as asker:
+        signing = asyncio.create_task(sign(shim_pool, entry, asker))
+        await shim.reached("C_Login")
+        assert (await shim_pool.listing()).faults == ()
+        with pytest.raises(TokenFailed):
+            await signing
+    assert shim_pool.worker_processes() == worker
