@@ -17,7 +17,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent.api.messages import MAX_MESSAGE
 from agent.app import Agent, Composition
 from agent.config import Locations, secure_folder
 from agent.errors import BadRequest, MessageTooLarge, PeroError, StateUnsafe
