@@ -12,6 +12,7 @@ from typing import Any
 import PyKCS11
 import pytest
 
+from tests.harness import cryptoki
 from tests.harness.gost_token import GostToken, built_module, make_gost_token, openssl_gost
 
 CONTENT = b"what is signed"
@@ -78,6 +79,17 @@ def test_a_document_in_parts_is_signed_as_in_one_piece(token: GostToken, tmp_pat
     public = public_key_of(token, tmp_path)
     judged = openssl_gost("dgst", f"-{digest}", "-verify", public, "-signature", signature, document, check=False)
     assert judged.stdout == b"Verified OK\n"
+
+
+def test_both_keys_of_a_pair_name_the_same_parameters(token: GostToken) -> None:
+    names = [PyKCS11.CKA_MODULUS, PyKCS11.CKA_EC_PARAMS, PyKCS11.CKA_GOSTR3410_PARAMS, PyKCS11.CKA_GOSTR3411_PARAMS]
+    with cryptoki.library(token.module, token.environment) as loaded, cryptoki.session(loaded, pin=token.pin) as opened:
+        public, private = (
+            opened.getAttributeValue(cryptoki.find(opened, (PyKCS11.CKA_CLASS, kind)), names, allAsBinary=True)
+            for kind in (PyKCS11.CKO_PUBLIC_KEY, PyKCS11.CKO_PRIVATE_KEY)
+        )
+    assert public == private
+    assert any(public)
 
 
 def test_the_certificate_stands_beside_its_key_and_openssl_trusts_it(token: GostToken, tmp_path: Path) -> None:
@@ -217,6 +229,15 @@ def test_a_question_for_the_size_leaves_the_signature_under_way(caller: Caller) 
     assert (size.value, bytes(room)) == (64, bytes(64))
     assert caller.in_session("C_Sign", *data, room, byref(size)) == PyKCS11.CKR_OK
     assert caller.in_session("C_Sign", *data, room, byref(size)) == PyKCS11.CKR_OPERATION_NOT_INITIALIZED
+
+
+def test_nothing_at_all_has_a_signature_too(caller: Caller) -> None:
+    key, mechanism = caller.private_key(), Mechanism(cryptoki.CKM_GOSTR3410_WITH_GOSTR3411_12_256, None, 0)
+    for data in (b"", None):
+        size, room = c_ulong(64), (c_char * 64)()
+        assert caller.in_session("C_SignInit", byref(mechanism), key) == PyKCS11.CKR_OK
+        assert caller.in_session("C_Sign", data, c_ulong(0), room, byref(size)) == PyKCS11.CKR_OK
+        assert bytes(room) != bytes(64)
 
 
 @pytest.mark.parametrize(
