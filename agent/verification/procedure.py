@@ -154,14 +154,13 @@ def _value_reasons(
     """The signature is over the attributes, or without them over the content itself (RFC 5652 section 5.4)."""
     name = algorithm.digest.name
     if signer.attributes is not None:
-        digest = new_digest(name, signer.attributes.signed).digest()
+        signed = [new_digest(name, octets).digest() for octets in signer.attributes.signed]
     elif case.digests:
-        digest = case.digests[0][name]
+        signed = [case.digests[0][name]]
     else:
         return []
-    if is_signature(certificate.public_key, algorithm, digest, signer.signature):
-        return []
-    return ["signature_wrong"]
+    right = any(is_signature(certificate.public_key, algorithm, one, signer.signature) for one in signed)
+    return [] if right else ["signature_wrong"]
 
 
 def _is_named(signer: SignerInfo, certificate: Description) -> bool:

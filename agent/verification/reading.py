@@ -25,7 +25,9 @@ _DER_NULL = ("", "0500")
 
 
 class SignedAttributes(msgspec.Struct, frozen=True):
-    signed: bytes  # the SET OF that was digested (RFC 5652 section 5.4)
+    signed: tuple[
+        bytes, ...
+    ]  # the SET OF that was digested, as it came, and in the order of DER where it came otherwise
     content_type: str  # dotted OID
     message_digest: bytes
     signing_time: datetime.datetime | None  # UTC
@@ -146,12 +148,23 @@ def _attributes(attributes: cms.CMSAttributes) -> SignedAttributes:
     if digest.tag != der.OCTET_STRING:
         raise ValueError("attributes")
     return SignedAttributes(
-        signed=der.tlv(der.SET, attributes.contents),  # what was signed has a definite length, however it came
+        signed=_signed(attributes.contents),
         content_type=der.dotted(kind),
         message_digest=digest.contents,
         signing_time=_time(values),
         certificates=_named_certificates(values),
     )
+
+
+def _signed(contents: bytes) -> tuple[bytes, ...]:
+    """What may have been signed: always of definite length, and in the order of DER (RFC 5652 section 5.4), though some
+    programs sign their attributes in the order in which they send them."""
+    as_it_came = der.tlv(der.SET, contents)
+    try:
+        ordered = der.set_of(one.whole for one in der.read(as_it_came).children())
+    except ValueError:
+        return (as_it_came,)
+    return (as_it_came,) if ordered == as_it_came else (as_it_came, ordered)
 
 
 def _once(values: dict[str, list[bytes]], oid: str) -> bytes:

@@ -113,7 +113,7 @@ export interface Filter {
   thumbprints?: readonly string[];
   /** Part of the issuer's name (RFC 4514), in any case. */
   issuer?: string;
-  keyTypes?: readonly ("rsa" | "ec")[];
+  keyTypes?: readonly ("rsa" | "ec" | "gost256" | "gost512")[];
 }
 
 export interface Certificate {

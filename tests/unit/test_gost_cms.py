@@ -213,3 +213,27 @@ def test_base64_and_pem_of_a_gost_signature_are_read(gost: Gost) -> None:
         b"-----BEGIN CMS-----\n" + base64.encodebytes(signature) + b"-----END CMS-----\n",
     ):
         assert judged(given, None, gost.root("gost256-A")).status is Status.VALID
+
+
+@pytest.mark.parametrize("sorted_when_signed", [True, False])
+@pytest.mark.parametrize("kind", ["gost256-A", "gost512-A"])
+def test_attributes_out_of_order_verify_over_either_order(gost: Gost, kind: str, sorted_when_signed: bool) -> None:
+    holder = gost.signer(kind)
+    digest, certificate = digest_of(holder), holder.description
+    attributes = signed_attributes(new_digest(digest.name, DOCUMENT).digest(), certificate, NOW)
+    backwards = der.tlv(der.SET, *(one.whole for one in reversed(list(der.read(attributes).children()))))
+    assert backwards != attributes
+    over = attributes if sorted_when_signed else backwards
+
+    def made(value: bytes) -> bytes:
+        return signed_data(
+            attributes=backwards,
+            signature=value,
+            algorithm=algorithm_for(certificate.key_type, digest),
+            certificate=certificate,
+        )
+
+    right = gost.value(holder, new_digest(digest.name, over).digest())
+    assert judged(made(right), DOCUMENT, gost.root(kind)).status is Status.VALID
+    wrong = gost.value(holder, new_digest(digest.name, over + b"!").digest())
+    assert judged(made(wrong), DOCUMENT, gost.root(kind)).reasons == ("signature_wrong",)
