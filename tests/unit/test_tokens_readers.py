@@ -94,8 +94,16 @@ def service() -> Service:
 
 @pytest.fixture
 async def changes(service: Service) -> AsyncIterator[AsyncIterator[Change]]:
-    async with asyncio.timeout(20), watcher_of(service).changes() as listening:
+    async with watcher_of(service).changes() as listening:
         yield listening
+
+
+async def told(changes: AsyncIterator[Change], count: int = 1) -> list[str]:
+    """The next changes, as KIND READER."""
+    async with asyncio.timeout(20):
+        found = [await anext(changes) for _ in range(count)]
+    assert all(change.module == "" for change in found)
+    return [f"{change.kind} {change.reader}" for change in found]
 
 
 def watcher_of(service: Service) -> Watcher:
@@ -108,59 +116,59 @@ def watcher_of(service: Service) -> Watcher:
 
 async def test_a_reader_plugged_in_and_out_is_told(service: Service, changes: AsyncIterator[Change]) -> None:
     service.set("Token 00 00", 0)
-    assert await anext(changes) == ("reader_added", "Token 00 00", "")
+    assert await told(changes) == ["reader_added Token 00 00"]
     service.set("Token 00 00", None)
-    assert await anext(changes) == ("reader_removed", "Token 00 00", "")
+    assert await told(changes) == ["reader_removed Token 00 00"]
 
 
 async def test_a_usb_token_is_a_reader_that_comes_with_its_token(
     service: Service, changes: AsyncIterator[Change]
 ) -> None:
     service.set("Token 00 00", 1, PRESENT)
-    assert [(await anext(changes)).kind for _ in range(2)] == ["reader_added", "token_inserted"]
+    assert await told(changes, 2) == ["reader_added Token 00 00", "token_inserted Token 00 00"]
     service.set("Token 00 00", None)
-    assert [(await anext(changes)).kind for _ in range(2)] == ["token_removed", "reader_removed"]
+    assert await told(changes, 2) == ["token_removed Token 00 00", "reader_removed Token 00 00"]
 
 
 async def test_a_token_changed_for_another_in_no_time_left_and_came(
     service: Service, changes: AsyncIterator[Change]
 ) -> None:
     service.set("Token 00 00", 1, PRESENT)
-    assert [(await anext(changes)).kind for _ in range(2)] == ["reader_added", "token_inserted"]
+    assert await told(changes, 2) == ["reader_added Token 00 00", "token_inserted Token 00 00"]
     service.set("Token 00 00", 3, PRESENT)
-    assert [(await anext(changes)).kind for _ in range(2)] == ["token_removed", "token_inserted"]
+    assert await told(changes, 2) == ["token_removed Token 00 00", "token_inserted Token 00 00"]
 
 
 async def test_another_program_that_uses_the_token_is_no_change(
     service: Service, changes: AsyncIterator[Change]
 ) -> None:
     service.set("Token 00 00", 1, PRESENT)
-    assert [(await anext(changes)).kind for _ in range(2)] == ["reader_added", "token_inserted"]
+    assert await told(changes, 2) == ["reader_added Token 00 00", "token_inserted Token 00 00"]
     service.set("Token 00 00", 1, PRESENT | 0x100)  # SCARD_STATE_INUSE
     service.set("Other 00 00", 0)
-    assert await anext(changes) == ("reader_added", "Other 00 00", "")
+    assert await told(changes) == ["reader_added Other 00 00"]
 
 
 async def test_a_card_that_does_not_answer_is_no_token(service: Service, changes: AsyncIterator[Change]) -> None:
     service.set("Token 00 00", 1, PRESENT | 0x200)  # SCARD_STATE_MUTE
     service.set("Other 00 00", 0)
-    assert [(await anext(changes)).kind for _ in range(2)] == ["reader_added", "reader_added"]
+    assert await told(changes, 2) == ["reader_added Token 00 00", "reader_added Other 00 00"]
 
 
 async def test_every_listener_is_told(service: Service) -> None:
     watcher = watcher_of(service)
-    async with asyncio.timeout(20), watcher.changes() as first, watcher.changes() as second:
+    async with watcher.changes() as first, watcher.changes() as second:
         service.set("Token 00 00", 0)
-        assert await anext(first) == await anext(second) == ("reader_added", "Token 00 00", "")
+        assert await told(first) == await told(second) == ["reader_added Token 00 00"]
 
 
 def test_the_thread_waits_and_does_not_ask_again_and_again(service: Service) -> None:
-    told: list[Any] = []
+    words: list[Any] = []
     here = threading.Event()
     library: Any = service
 
     def tell(readers: Any) -> None:
-        told.append(readers)
+        words.append(readers)
         here.set()
 
     thread = ReaderThread(library, tell)
@@ -168,5 +176,5 @@ def test_the_thread_waits_and_does_not_ask_again_and_again(service: Service) -> 
     assert here.wait(10)
     threading.Event().wait(0.3)
     thread.stop()
-    assert told == [{}]
+    assert words == [{}]
     assert service.waits <= 3
