@@ -185,7 +185,7 @@ class WorkerHung(PeroError):
 
 
 class ModuleUnloadable(PeroError):
-    """Facts: module, reason."""
+    """Facts: module, reason (format, architecture, no_library, or the loader's words), found, needed."""
 
     code, name, actor = 2008, "module_unloadable", Actor.ADMINISTRATOR
 
@@ -260,7 +260,7 @@ class CertificateUnknown(PeroError):
 
 
 class CertificateUnusable(PeroError):
-    """Facts: thumbprint, reason (expired, not_yet_valid, key_usage, key_unsupported, no_key)."""
+    """Facts: thumbprint, reason (expired, not_yet_valid, key_usage, key_unsupported, no_key), from_day, to_day."""
 
     code, name, actor = 3003, "certificate_unusable", Actor.PERSON
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from agent.errors import BadParameters, BadRequest, PeroError
-from agent.texts.catalogue import text
+from agent.texts.errors import error_advice, error_text
 
 MAX_MESSAGE = 64 << 20  # bytes of one message, whole
 MAX_ID = 64  # characters
@@ -92,8 +92,8 @@ def error_object(error: PeroError, language: str) -> dict[str, Any]:
             "actor": str(error.actor),
             "retriable": error.retriable,
             "facts": error.facts,
-            "text": text(f"error.{error.name}.text", language, **facts),
-            "advice": text(f"error.{error.name}.advice", language, **facts),
+            "text": error_text(error.name, language, facts),
+            "advice": error_advice(error.name, language, facts),
         },
     }
 

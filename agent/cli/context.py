@@ -16,6 +16,7 @@ import click
 from agent import config
 from agent.errors import PeroError, SettingsDamaged
 from agent.texts.catalogue import language_of, text
+from agent.texts.errors import error_advice, error_text
 
 if TYPE_CHECKING:
     from agent.app import Call
@@ -95,8 +96,8 @@ def error_value(error: PeroError, language: str) -> dict[str, Any]:
         "actor": str(error.actor),
         "retriable": error.retriable,
         "facts": error.facts,
-        "text": text(f"error.{error.name}.text", language, **error.facts),
-        "advice": text(f"error.{error.name}.advice", language, **error.facts),
+        "text": error_text(error.name, language, error.facts),
+        "advice": error_advice(error.name, language, error.facts),
     }
 
 

@@ -23,6 +23,7 @@ from agent.config import VERSION
 from agent.errors import PeroError
 from agent.ipc.hardening import harden
 from agent.texts.catalogue import text
+from agent.texts.errors import error_advice, error_text
 
 COMMANDS: dict[str, str] = {
     "run": "agent.cli.run",
@@ -115,8 +116,8 @@ def _failed(error: PeroError, as_json: bool, language: str) -> int:
         contexts.print_json({"error": contexts.error_value(error, language)})
         return Exit.FAILED
     facts = {name: plain(value) for name, value in error.facts.items()}
-    complain(text("command.failed", language, text=text(f"error.{error.name}.text", language, **facts)))
-    advice = text(f"error.{error.name}.advice", language, **facts)
+    complain(text("command.failed", language, text=error_text(error.name, language, facts)))
+    advice = error_advice(error.name, language, facts)
     if advice:
         complain(advice)
     return Exit.FAILED

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from agent.cli.context import Context, json_option, print_json
-from agent.cli.output import plain, say, table
+from agent.cli.exits import Exit
+from agent.cli.output import complain, plain, say, table
+from agent.texts.errors import error_text
 
 
 @click.group(help="command.modules.help", no_args_is_help=True)
@@ -42,6 +44,23 @@ def add_module(context: Context, path: str, as_json: bool) -> None:
         print_json(result)
         return
     say(context.text("modules.added" if result["added"] else "modules.known", path=plain(absolute)))
+    if result["error"]:
+        told = plain(error_text(result["error"], context.language, result["facts"]))
+        complain(context.text("modules.warning", text=told))
+
+
+@command.command("forget", help="command.modules.forget.help")
+@click.argument("path", type=click.Path(path_type=str))
+@json_option
+@click.pass_obj
+def forget_module(context: Context, path: str, as_json: bool) -> int:
+    absolute = os.path.abspath(path)  # noqa: PTH100 - as it was added
+    result = context.run(_call(context, "forget_module", {"path": absolute}))
+    if as_json:
+        print_json(result)
+    else:
+        say(context.text("modules.forgotten" if result["forgotten"] else "modules.unknown", path=plain(absolute)))
+    return Exit.OK if result["forgotten"] else Exit.NEGATIVE
 
 
 async def _call(context: Context, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +72,5 @@ def _row(context: Context, module: dict[str, Any]) -> list[str]:
     source = context.text(f"modules.source.{module['source']}")
     state = context.text("modules.loadable")
     if module["error"]:
-        state = context.text(f"error.{module['error']}.text", **module["facts"])
-        state += f" ({module['facts']['reason']})" if module["facts"].get("reason") else ""
+        state = error_text(module["error"], context.language, module["facts"])
     return [module["name"], source, state, module["path"]]

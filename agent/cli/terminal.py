@@ -163,10 +163,11 @@ class _Asker:
 def notices(ask: Ask, language: str) -> list[str]:
     """What the person is told before the prompt: why it is asked again, and what the token says of its tries."""
     from agent.texts.catalogue import text
+    from agent.texts.errors import error_text
 
     lines = []
     if ask.error:
-        lines.append(text(f"error.{ask.error}.text", language, **ask.facts))
+        lines.append(error_text(ask.error, language, ask.facts))
     elif ask.retry:
         lines.append(text("error.pin_incorrect.text", language))
     if ask.final_try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from agent.diagnostics.base import Finding, Level
 from agent.errors import Fact
 from agent.texts.catalogue import text
+from agent.texts.errors import error_advice, error_text, reason_text
 from agent.texts.visible import visible
 
 _MARKS: dict[Level, str] = {"ok": "+", "warning": "!", "error": "x", "unknown": "?"}
@@ -50,7 +51,9 @@ def wording(finding: Finding, language: str) -> str:
         return text(f"check.{finding.case}.text", language, title=title, required_title=required, **facts)
     if finding.case == "failed":
         title = text(f"check.{finding.id}.title", language)
-        return text("check.failed.text", language, title=title, text=_error(finding, "text", language))
+        return text("check.failed.text", language, title=title, text=_error(finding, error_text, language))
+    if "error" in facts:  # what is found is an error that another part met: its reason, else all that it says
+        facts["reason"] = reason_text(facts["error"], language, facts) or error_text(facts["error"], language, facts)
     return text(f"check.{finding.id}.{finding.case}.text", language, **facts)
 
 
@@ -59,14 +62,14 @@ def advice(finding: Finding, language: str) -> str:
     if finding.level == "ok":
         return ""
     if finding.case == "failed":
-        return _error(finding, "advice", language)
+        return _error(finding, error_advice, language)
     if finding.case in _COMMON:
         return text(f"check.{finding.case}.advice", language)
     return text(f"check.{finding.id}.{finding.case}.advice", language, **_shown(finding.facts))
 
 
-def _error(finding: Finding, part: str, language: str) -> str:
-    return text(f"error.{finding.facts['error']}.{part}", language, **_shown(finding.facts))
+def _error(finding: Finding, part: Callable[[str, str, dict[str, str]], str], language: str) -> str:
+    return part(str(finding.facts["error"]), language, _shown(finding.facts))
 
 
 def _shown(facts: dict[str, Fact]) -> dict[str, str]:

@@ -57,7 +57,7 @@ from agent.signing.fitting import Candidate, Filter, candidates, offered, signin
 from agent.signing.intention import intention
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
-from agent.texts.catalogue import text
+from agent.texts.errors import error_text
 from agent.verification.own import verify_own
 
 LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
@@ -227,9 +227,15 @@ def _usable(found: tuple[Candidate, ...], thumbprint: str) -> Candidate:
     for candidate in found:
         if candidate.description.thumbprint == thumbprint:
             if candidate.problems:
-                raise CertificateUnusable(thumbprint=thumbprint, reason=candidate.problems[0])
+                raise _unusable(candidate)
             return candidate
     raise CertificateUnknown(thumbprint=thumbprint)
+
+
+def _unusable(candidate: Candidate) -> CertificateUnusable:
+    description = candidate.description
+    days = {"from_day": f"{description.not_before:%Y-%m-%d}", "to_day": f"{description.not_after:%Y-%m-%d}"}
+    return CertificateUnusable(thumbprint=description.thumbprint, reason=candidate.problems[0], **days)
 
 
 def _algorithm(request: SignRequest, description: Description) -> SignatureAlgorithm:
@@ -282,7 +288,7 @@ def _facts(request: SignRequest, document: ShownDocument, asked_by: str) -> dict
 
 
 def _faults(listing: Listing, language: str) -> tuple[str, ...]:
-    return tuple(text(f"error.{fault.error}.text", language, **fault.facts) for fault in listing.faults)
+    return tuple(error_text(fault.error, language, fault.facts) for fault in listing.faults)
 
 
 def _sha256(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -94,10 +95,12 @@ def forget_one(pero: CommandLine) -> None:
 
 def test_modules_are_added_by_path_and_listed_with_what_is_wrong(pero: CommandLine) -> None:
     added = pero.run("modules", "add", MODULE, "--json")
-    assert (added.status, added.json) == (0, {"added": True})
-    assert pero.run("modules", "add", MODULE, "--json").json == {"added": False}
-    (pero.folder / "broken.so").write_bytes(b"\x7fELF, but not for long")
-    assert pero.run("modules", "add", "broken.so").status == 0
+    assert (added.status, added.json) == (0, {"added": True, "error": None, "facts": {}})
+    assert pero.run("modules", "add", MODULE, "--json").json["added"] is False
+    (pero.folder / "broken.so").write_bytes(Path(MODULE).read_bytes()[:64])  # an ELF header, and no more
+    broken_one = pero.run("modules", "add", "broken.so")
+    assert (broken_one.status, broken_one.output) == (0, f"Module added: {pero.folder}/broken.so\n")
+    assert broken_one.complaint.startswith("Warning: The program module of the token cannot be loaded: ")
     rows = {row["path"]: row for row in pero.run("modules", "list", "--json").json["modules"]}
     good, broken = rows[MODULE], rows[str(pero.folder / "broken.so")]
     assert (good["source"], good["error"]) == ("added", None)
@@ -105,6 +108,54 @@ def test_modules_are_added_by_path_and_listed_with_what_is_wrong(pero: CommandLi
     shown = pero.run("modules", "list").output
     assert "can be loaded" in shown
     assert "cannot be loaded" in shown
+
+
+def test_what_is_no_library_of_this_machine_is_not_added_and_its_reason_is_said_in_words(pero: CommandLine) -> None:
+    (pero.folder / "notes.txt").write_text("no library")
+    foreign = bytearray(Path(MODULE).read_bytes()[:4096])
+    foreign[18:20] = (183).to_bytes(2, "little")  # e_machine: EM_AARCH64, System V gABI
+    (pero.folder / "foreign.so").write_bytes(foreign)
+    refused = pero.run("modules", "add", "notes.txt", "--json")
+    assert (refused.status, refused.json["error"]["name"]) == (3, "module_unloadable")
+    assert refused.json["error"]["facts"]["reason"] == "format"
+    assert "this is no program library of this operating system" in refused.json["error"]["text"]
+    told = pero.run("modules", "add", "foreign.so", language="ru_RU")
+    assert (told.status, "для процессора другого типа: ELF arm64" in told.complaint) == (3, True), told.complaint
+    assert "no library" not in pero.run("modules", "list").output
+    assert pero.run("modules", "forget", "notes.txt").status == 1, "it was not added"
+
+
+def test_a_module_that_became_something_else_is_listed_and_diagnosed_in_words(pero: CommandLine) -> None:
+    path = pero.folder / "module.so"
+    path.write_bytes(Path(MODULE).read_bytes())
+    assert pero.run("modules", "add", "module.so").status == 0
+    path.write_text("no library any more")
+    for language, words in (("C", "no program library"), ("ru_RU", "не программная библиотека")):
+        shown = pero.run("modules", "list", language=language).output
+        (row,) = (line for line in shown.splitlines() if "module.so" in line)
+        assert words in row
+        assert "format" not in row
+        diagnosed = pero.run("diagnose", language=language).output
+        (line,) = (line for line in diagnosed.splitlines() if line.startswith("[x]") and "module.so" in line)
+        assert words in line
+        assert "format" not in line
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["alone", "with an agent"])
+def test_a_module_is_taken_back(pero: CommandLine, running: bool) -> None:
+    path = pero.folder / "broken.so"
+    path.write_bytes(Path(MODULE).read_bytes()[:64])
+    with pero.agent() if running else contextlib.nullcontext():
+        assert pero.run("modules", "add", "broken.so").status == 0
+        path.unlink()
+        gone = pero.run("modules", "forget", "broken.so")
+        assert (gone.status, gone.output) == (0, f"Module forgotten: {path}\n")
+        again = pero.run("modules", "forget", "broken.so", "--json")
+        assert (again.status, again.json) == (1, {"forgotten": False})
+        listed = [row["path"] for row in pero.run("modules", "list", "--json").json["modules"]]
+        assert str(path) not in listed
+        assert pero.run("journal", "list", "--json").json["entries"][-1]["kind"] == "forget_module"
+    assert "модуль убран" in pero.run("journal", "list", language="ru_RU").output
 
 
 def test_a_module_that_is_not_there_is_not_added(pero: CommandLine) -> None:

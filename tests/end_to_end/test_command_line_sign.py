@@ -179,6 +179,11 @@ def test_an_expired_certificate_is_listed_with_its_reason_and_does_not_sign(pero
     assert f"! Cannot be used: it expired on {row['not_after'][:10]}" in shown
     ended = pero.run("sign", "contract.txt", "--certificate", expired.identity.thumbprint, "--json", pin=PASSPHRASE)
     assert ended.json["error"]["name"] == "certificate_unusable"
+    assert f"it expired on {row['not_after'][:10]}" in ended.json["error"]["text"]
+    told = pero.run(
+        "sign", "contract.txt", "--certificate", expired.identity.thumbprint, pin=PASSPHRASE, language="ru_RU"
+    )
+    assert f"срок его действия истёк {row['not_after'][:10]}." in told.complaint
 
 
 def test_certificates_are_shown_for_people_and_programs(pero: CommandLine, key_file: KeyFile, token: SoftHsm) -> None:

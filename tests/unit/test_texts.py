@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 
 from agent.errors import ERRORS, PeroError
 from agent.texts.catalogue import DOMAINS, LANGUAGES, language_of, plural, text
+from agent.texts.errors import REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_]+)+")
@@ -108,6 +109,7 @@ def test_both_languages_fill_in_the_same_facts(domain: str) -> None:
 
 def test_every_error_is_worded_and_nothing_else_is() -> None:
     wanted = {f"error.{error.name}.{part}" for error in ERRORS for part in ("text", "advice")}
+    wanted |= {f"error.{name}.reason.{reason}" for name, reasons in REASONS.items() for reason in reasons}
     assert set(messages("en", "errors")) == wanted
 
 
@@ -116,7 +118,8 @@ def test_wordings_of_an_error_ask_only_for_facts_that_it_has(error: type[PeroErr
     """The docstring of an error lists its facts."""
     _, _, listed = (error.__doc__ or "").partition("Facts: ")
     known = set(re.findall(r"[a-z_]+", re.sub(r"\([^)]*\)", "", listed)))
-    for part in ("text", "advice"):
+    parts = ("text", "advice", *(f"reason.{reason}" for reason in REASONS.get(error.name, ())))
+    for part in parts:
         assert placeholders(wordings(messages("en", "errors")[f"error.{error.name}.{part}"])[0]) <= known
 
 

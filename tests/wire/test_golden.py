@@ -26,6 +26,7 @@ NEEDS_REAL_TOKENS = {
     "forget_key_file",
     "list_modules",
     "add_module",
+    "forget_module",
 }  # shown by the command line's tests
 
 

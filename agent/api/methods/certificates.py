@@ -12,7 +12,7 @@ from agent.api.method import COMMAND, Method, Nothing
 from agent.api.services import Services
 from agent.model import TokenState
 from agent.signing.fitting import Candidate, Filter, candidates, warnings
-from agent.texts.catalogue import text
+from agent.texts.errors import error_text
 
 
 async def certificates(services: Services, _caller: Caller, _parameters: Nothing) -> dict[str, Any]:
@@ -22,10 +22,7 @@ async def certificates(services: Services, _caller: Caller, _parameters: Nothing
         "certificates": [_row(candidate) for candidate in found],
         "tokens": [token(state) for state in listing.tokens],
         "faults": [
-            {
-                **msgspec.structs.asdict(fault),
-                "text": text(f"error.{fault.error}.text", services.language, **fault.facts),
-            }
+            {**msgspec.structs.asdict(fault), "text": error_text(fault.error, services.language, fault.facts)}
             for fault in listing.faults
         ],
     }

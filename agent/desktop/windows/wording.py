@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from agent.errors import Fact
 from agent.texts import catalogue
+from agent.texts.errors import worded
 from agent.texts.visible import visible
 
 _DAY = {"ru": "%d.%m.%Y", "en": "%Y-%m-%d"}
@@ -34,6 +35,7 @@ class Wording:
     def error(self, name: str, facts: Mapping[str, Fact]) -> str:
         """What happened, and what the person can do about it."""
         shown = {key: visible(value) if isinstance(value, str) else value for key, value in facts.items()}
+        shown = worded(name, self.language, shown)
         sentences = []
         for part in ("text", "advice"):
             key = f"error.{name}.{part}"

@@ -17,9 +17,8 @@ def _of_module(module: dict[str, Any]) -> Finding:
     facts = {"name": module["name"], "path": module["path"]}
     if not module["error"]:
         return Finding("modules", "loadable", "ok", facts)
-    reason = module["facts"].get("reason") or module["error"]
     level: Any = "error" if module["source"] == "added" else "warning"
-    return Finding("modules", "unloadable", level, {**facts, "reason": str(reason)})
+    return Finding("modules", "unloadable", level, {**module["facts"], **facts, "error": module["error"]})
 
 
 CHECK = Check("modules", examine)
