@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.tokens.public_key import ec_point, public_key
+from agent.tokens.public_key import public_key, shown_value
 from tests.harness.keyfiles import KEYS, certificate_for, make_identity, new_key
 
 
@@ -55,5 +55,5 @@ def test_no_change_of_one_byte_is_more_than_a_value_error() -> None:
 
 def test_a_point_is_taken_bare_or_wrapped() -> None:
     point = b"\x04" + bytes(range(64))
-    assert ec_point(b"\x04\x41" + point) == point
-    assert ec_point(point) == point
+    assert shown_value("ec", b"\x04\x41" + point) == point
+    assert shown_value("ec", point) == point
