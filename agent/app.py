@@ -43,7 +43,7 @@ from agent.signing.queue import PersonQueue
 from agent.texts.catalogue import language_of
 from agent.tokens.pool import TokenPool
 from agent.tokens.vendors import find_modules
-from agent.transport.client import LocalClient, PinChoice
+from agent.transport.client import LocalClient, PinChoice, encode_request
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -219,8 +219,8 @@ async def _composed(environment: Mapping[str, str], places: Locations, pin: PinC
     identifiers = itertools.count(1)
 
     async def call(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        request = {"jsonrpc": "2.0", "id": next(identifiers), "method": method, "params": parameters}
-        answer = json.loads(await composition.dispatcher.handle(caller, json.dumps(request)))
+        request = encode_request(next(identifiers), method, parameters)
+        answer = json.loads(await composition.dispatcher.handle(caller, request))
         if "error" in answer:
             raise from_name(answer["error"]["data"]["name"], answer["error"]["data"]["facts"])
         result: dict[str, Any] = answer["result"]

@@ -14,6 +14,8 @@ _WAIT_FOR_NOTHING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | 
 
 def open_file(path: Path) -> BinaryIO:
     """A regular file, for reading. Never waits: a pipe or a device is refused. Raises FileUnreadable."""
+    if not is_unicode(str(path)):
+        raise unnameable(str(path))
     try:
         _check(path, os.stat(path).st_mode)  # noqa: PTH116 - opening a device may already do something
         descriptor = os.open(path, os.O_RDONLY | _WAIT_FOR_NOTHING)
@@ -30,6 +32,21 @@ def open_file(path: Path) -> BinaryIO:
 def _check(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise FileUnreadable(path=str(path), reason="not a file")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether the text can stand in a message, which is JSON in UTF-8; names of files may hold any octets."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unnameable(path: str) -> FileUnreadable:
+    """A file whose name is not UTF-8: nobody can be told of it but with its octets written out."""
+    shown = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return FileUnreadable(path=shown, reason="the name is not UTF-8")
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> FileUnreadable:

@@ -26,10 +26,11 @@ def pin_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def kind_of(context: Context, ask: str | None, pin_fd: int | None) -> Kind:
-    """Which way the PIN comes. Raises click.UsageError where both ways are told."""
+    """Which way the PIN comes. Raises click.UsageError where both ways are told, or the descriptor is not open."""
     if pin_fd is not None and ask is not None:
         raise click.UsageError(context.text("asking.both"))
     if pin_fd is not None:
+        _check_open(context, pin_fd)
         return "descriptor"
     if ask == "window" or (ask is None and _has_display(context)):
         return "window"
@@ -49,19 +50,17 @@ def asking(context: Context, kind: Kind, pin_fd: int | None, question: str) -> I
 
         with conversing(context, question) as descriptor:
             yield PinChoice("terminal", descriptor)
-    elif kind == "descriptor":
-        yield PinChoice("descriptor", _open_descriptor(context, pin_fd))
+    elif kind == "descriptor" and pin_fd is not None:
+        yield PinChoice("descriptor", pin_fd)
     else:
         yield PinChoice("window")
 
 
-def _open_descriptor(context: Context, pin_fd: int | None) -> int:
-    assert pin_fd is not None  # noqa: S101 - kind_of says descriptor only then
+def _check_open(context: Context, pin_fd: int) -> None:
     try:
         os.fstat(pin_fd)
     except OSError as error:
         raise click.UsageError(context.text("asking.descriptor_closed", number=pin_fd)) from error
-    return pin_fd
 
 
 def _has_display(context: Context) -> bool:

@@ -78,9 +78,13 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def print_json(value: object) -> None:
-    """One JSON value on stdout, in UTF-8 whatever the locale says (RFC 8259 section 8.1)."""
+    """One JSON value on stdout, in UTF-8 whatever the locale says (RFC 8259 section 8.1).
+
+    Octets of a file's name that are not UTF-8 stand there as JSON's own escapes.
+    """
     sys.stdout.flush()
-    sys.stdout.buffer.write(json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n")
+    text_of_it = json.dumps(value, ensure_ascii=False, indent=2)
+    sys.stdout.buffer.write(text_of_it.encode(errors="backslashreplace") + b"\n")
     sys.stdout.buffer.flush()
 
 
@@ -97,8 +101,14 @@ def error_value(error: PeroError, language: str) -> dict[str, Any]:
         "retriable": error.retriable,
         "facts": error.facts,
         "text": error_text(error.name, language, error.facts),
-        "advice": error_advice(error.name, language, error.facts),
+        "advice": advice(error, language),
     }
+
+
+def advice(error: PeroError, language: str) -> str:
+    """What a command knows better (the notes of the error, already worded), else what is said of every such error."""
+    notes = getattr(error, "__notes__", None)
+    return " ".join(notes) if notes else error_advice(error.name, language, error.facts)
 
 
 def environment() -> Mapping[str, str]:

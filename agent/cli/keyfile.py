@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.api.files import open_file
 from agent.cli.asking import asking, kind_of, pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.listing import describe, thumbprint
 from agent.cli.output import plain, say
+from agent.errors import CertificateUnknown
 from agent.model import KEY_FILES
 
 if TYPE_CHECKING:
@@ -28,8 +31,11 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def add(context: Context, file: str, ask: str | None, pin_fd: int | None, as_json: bool) -> None:
-    with asking(context, kind_of(context, ask, pin_fd), pin_fd, "asking.passphrase") as choice:
-        result = context.run(_added(context, choice, os.path.abspath(file)))  # noqa: PTH100 - links stay links
+    kind = kind_of(context, ask, pin_fd)
+    path = os.path.abspath(file)  # noqa: PTH100 - links stay links
+    open_file(Path(path)).close()  # before anybody is asked for anything
+    with asking(context, kind, pin_fd, "asking.passphrase") as choice:
+        result = context.run(_added(context, choice, path))
     if as_json:
         print_json(result)
         return
@@ -61,7 +67,11 @@ def list_key_files(context: Context, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def forget(context: Context, certificate: str, as_json: bool) -> None:
-    result = context.run(_forgotten(context, thumbprint(context, certificate)))
+    try:
+        result = context.run(_forgotten(context, thumbprint(context, certificate)))
+    except CertificateUnknown as error:
+        error.add_note(context.text("keyfile.no_such"))
+        raise
     if as_json:
         print_json(result)
     else:

@@ -23,7 +23,7 @@ from agent.config import VERSION
 from agent.errors import PeroError
 from agent.ipc.hardening import harden
 from agent.texts.catalogue import text
-from agent.texts.errors import error_advice, error_text
+from agent.texts.errors import error_text
 
 COMMANDS: dict[str, str] = {
     "run": "agent.cli.run",
@@ -117,7 +117,7 @@ def _failed(error: PeroError, as_json: bool, language: str) -> int:
         return Exit.FAILED
     facts = {name: plain(value) for name, value in error.facts.items()}
     complain(text("command.failed", language, text=error_text(error.name, language, facts)))
-    advice = error_advice(error.name, language, facts)
+    advice = plain(contexts.advice(error, language))
     if advice:
         complain(advice)
     return Exit.FAILED

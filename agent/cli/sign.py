@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.api.files import open_file
 from agent.cli.asking import Kind, asking, kind_of, pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.listing import summary, thumbprint
@@ -49,13 +50,12 @@ def command(
     target = output or Path(file + (ATTACHED if attached else DETACHED))
     if _same(target, file):
         raise click.UsageError(context.text("sign.onto_itself", path=plain(target)))
-    if not force and os.path.lexists(target):
-        complain(context.text("sign.exists"))
-        raise FileUnwritable(path=str(target), reason=os.strerror(errno.EEXIST))
     parameters: dict[str, Any] = {"path": os.path.abspath(file), "attached": attached}  # noqa: PTH100 - links stay
     if certificate:
         parameters["certificate"] = thumbprint(context, certificate)
     kind = kind_of(context, ask, pin_fd)
+    open_file(Path(parameters["path"])).close()  # before anybody is asked for anything
+    _check_free(context, target, force)
     with asking(context, kind, pin_fd, "asking.pin") as choice:
         result = context.run(_signed(context, choice, kind, parameters))
     _write(target, base64.b64decode(result.pop("signature")), force)
@@ -71,6 +71,16 @@ def _same(target: Path, file: str) -> bool:
         return target.samefile(file)
     except OSError:
         return False
+
+
+def _check_free(context: Context, target: Path, force: bool) -> None:
+    """Raises FileUnwritable where a folder stands in the signature's place, or a file that may not be overwritten."""
+    if target.is_dir():
+        raise FileUnwritable(path=str(target), reason=os.strerror(errno.EISDIR))
+    if not force and os.path.lexists(target):
+        error = FileUnwritable(path=str(target), reason=os.strerror(errno.EEXIST))
+        error.add_note(context.text("sign.exists"))
+        raise error
 
 
 async def _signed(context: Context, choice: PinChoice, kind: Kind, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from agent.api.files import is_unicode, unnameable
 from agent.api.services import PROTOCOL
-from agent.errors import ConnectionLost, NotRunning, PeroError, StateUnsafe, from_name
+from agent.errors import BadParameters, ConnectionLost, NotRunning, PeroError, StateUnsafe, from_name
 from agent.transport.channel import FrameChannel
 from agent.transport.envelopes import Unwrapper
 from agent.transport.peers import is_same_user, local_socket_user
@@ -63,11 +64,11 @@ class LocalClient:
         return client
 
     async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """The result of a method. Raises the agent's error, or ConnectionLost."""
+        """The result of a method. Raises the agent's error, ConnectionLost, and what `encode_request` does."""
         identifier = next(self._ids)
-        request = {"jsonrpc": "2.0", "id": identifier, "method": method, "params": parameters}
+        request = encode_request(identifier, method, parameters)
         try:
-            await self._channel.write(msgspec.json.encode(request))
+            await self._channel.write(request)
         except ConnectionError as error:
             raise ConnectionLost() from error
         while True:
@@ -95,6 +96,17 @@ class LocalClient:
 
     def close(self) -> None:
         self._channel.close()
+
+
+def encode_request(identifier: int, method: str, parameters: dict[str, Any]) -> bytes:
+    """A command's request. Raises FileUnreadable, BadParameters where a path or a value is not UTF-8."""
+    try:
+        return msgspec.json.encode({"jsonrpc": "2.0", "id": identifier, "method": method, "params": parameters})
+    except UnicodeEncodeError as error:
+        path = parameters.get("path")
+        if isinstance(path, str) and not is_unicode(path):
+            raise unnameable(path) from error
+        raise BadParameters(detail="not UTF-8") from error
 
 
 def _error(value: dict[str, Any]) -> PeroError:

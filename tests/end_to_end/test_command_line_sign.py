@@ -100,7 +100,12 @@ def test_a_signature_that_is_there_is_not_overwritten_unless_told(pero: CommandL
     there.write_bytes(b"older")
     refused = pero.run("sign", "contract.txt", "--json", pin=PASSPHRASE)
     assert (refused.status, refused.json["error"]["name"]) == (3, "file_unwritable")
-    assert "--force" in refused.complaint
+    assert "--force" in refused.json["error"]["advice"]
+    told = pero.run("sign", "contract.txt", pin=PASSPHRASE).complaint.splitlines()
+    assert told == [
+        "Error: The file cannot be written: contract.txt.p7s (File exists).",
+        "There is such a file already. --force overwrites it.",
+    ]
     assert there.read_bytes() == b"older"
     assert all(entry["kind"] != "sign" for entry in pero.run("journal", "list", "--json").json["entries"])
     assert pero.run("sign", "contract.txt", "--force", pin=PASSPHRASE).status == 0
@@ -123,6 +128,42 @@ def test_the_signature_goes_where_it_is_told_with_ordinary_rights(pero: CommandL
     assert [file.name for file in (pero.folder / "out").iterdir()] == ["a.sig"]
     assert stat.S_IMODE((pero.folder / "out" / "a.sig").stat().st_mode) == 0o666 & ~mask
     accepted(pero, pero.folder / "out" / "a.sig", key_file.identity, pero.folder / "contract.txt")
+
+
+def test_a_folder_in_the_place_of_the_signature_is_told_before_anything_is_signed(
+    pero: CommandLine, key_file: KeyFile
+) -> None:
+    (pero.folder / "out").mkdir()
+    for more in ((), ("--force",)):
+        ended = pero.run("sign", "contract.txt", "-o", "out", *more, pin=PASSPHRASE)
+        assert (ended.status, ended.complaint.splitlines()[0]) == (
+            3,
+            "Error: The file cannot be written: out (Is a directory).",
+        )
+        assert "--force" not in ended.complaint
+    assert not [row for row in pero.run("journal", "list", "--json").json["entries"] if row["kind"] == "sign"]
+
+
+def test_a_name_that_is_not_utf8_is_told_with_its_octets(pero: CommandLine, key_file: KeyFile) -> None:
+    name = os.fsdecode(b"doc-\xff.txt")
+    (pero.folder / name).write_bytes(b"content")
+    with pero.agent():
+        not_utf8_is_told(pero, name)
+    not_utf8_is_told(pero, name)
+    ended = pero.run("sign", "contract.txt", "-o", os.fsdecode(b"\xff.p7s"), "--json", pin=PASSPHRASE)
+    assert (ended.status, ended.json["file"]) == (0, os.fsdecode(b"\xff.p7s"))
+
+
+def not_utf8_is_told(pero: CommandLine, name: str) -> None:
+    for command in (("sign",), ("keyfile", "add"), ("modules", "add"), ("modules", "forget")):
+        secret = PASSPHRASE if "modules" not in command else None
+        ended = pero.run(*command, name, "--json", pin=secret)
+        assert (ended.status, ended.json["error"]["name"]) == (3, "file_unreadable"), command
+        assert ended.json["error"]["facts"]["path"] == f"{pero.folder}/doc-\\xff.txt"
+        said = pero.run(*command, name, pin=secret).complaint
+        assert said.startswith("Error: The file cannot be read: "), said
+        assert "doc-\\xff.txt" in said
+    assert pero.run("sites", "forget", name, "--json").json["error"]["name"] == "bad_parameters"
 
 
 def test_a_place_that_cannot_be_written_is_told(pero: CommandLine, key_file: KeyFile) -> None:
@@ -216,7 +257,11 @@ def test_a_key_file_is_listed_and_forgotten(pero: CommandLine, key_file: KeyFile
     assert pero.run("keyfile", "forget", thumbprint).status == 0
     assert pero.run("keyfile", "list", "--json").json == {"certificates": []}
     assert key_file.path.exists(), "the file that it came from is the person's"
-    assert pero.run("keyfile", "forget", thumbprint, "--json").json["error"]["name"] == "certificate_unknown"
+    unknown = pero.run("keyfile", "forget", thumbprint, "--json").json["error"]
+    assert (unknown["name"], "pero keyfile list" in unknown["advice"]) == ("certificate_unknown", True)
+    told = pero.run("keyfile", "forget", thumbprint).complaint
+    assert "pero keyfile list" in told
+    assert "Connect the token" not in told
 
 
 def test_a_journal_that_cannot_be_written_lets_nothing_be_signed(pero: CommandLine, key_file: KeyFile) -> None:

@@ -77,6 +77,20 @@ def test_an_empty_line_cancels(pero: CommandLine, key_file: KeyFile) -> None:
     assert not list(pero.folder.glob("*.p7s"))
 
 
+@pytest.mark.parametrize("command", [("sign",), ("keyfile", "add")], ids=" ".join)
+def test_a_file_that_is_not_there_is_told_before_anything_is_asked(
+    pero: CommandLine, key_file: KeyFile, command: tuple[str, ...]
+) -> None:
+    other = make_key_file(pero.folder, "rsa2048", name="other.p12")
+    assert pero.run("keyfile", "add", other.path, pin=PASSPHRASE).status == 0
+    for ask in ("terminal", "window"):
+        with pero.on_terminal(*command, "nofile", "--ask", ask) as terminal:
+            assert terminal.ended() == 3
+            lines = terminal.shown.splitlines()
+            assert lines[0].startswith("Error: The file cannot be read: "), terminal.shown
+            assert len(lines) == 2, "nothing was asked"
+
+
 def test_ctrl_c_ends_the_command_and_gives_the_terminal_back(pero: CommandLine, key_file: KeyFile) -> None:
     with pero.on_terminal("sign", "contract.txt") as terminal:
         terminal.until(ASKED)
