@@ -28,6 +28,6 @@ def shim(token: SoftHsm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shi
 
 @pytest.fixture
 async def shim_pool(shim: Shim, tmp_path: Path) -> AsyncIterator[TokenPool]:
-    pool = TokenPool(lambda: [shim.path], tmp_path / "key-files", deadline=1.0)
+    pool = TokenPool(lambda: [shim.path], tmp_path / "key-files", deadline=3.0)
     yield pool
     await pool.close()

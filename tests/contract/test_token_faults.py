@@ -38,7 +38,7 @@ async def test_a_module_that_hangs_while_signing_is_killed_and_the_next_signatur
         with pytest.raises(WorkerHung):
             await waiting
         await asyncio.wait_for(other.ended.wait(), 10)
-    assert raised.value.facts == {"module": shim.path, "seconds": 1}
+    assert raised.value.facts == {"module": shim.path, "seconds": 3}
     assert not worker.is_running()
     shim.behaves()
     await sign_well(shim_pool, entry, shim)

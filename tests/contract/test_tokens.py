@@ -270,13 +270,13 @@ async def test_a_worker_killed_while_the_pin_is_awaited_is_reported_and_started_
 
 
 async def test_a_frozen_worker_is_killed_at_the_deadline_and_started_again(place: Place) -> None:
-    async with opened(place.pool(deadline=1.0)) as pool:
+    async with opened(place.pool(deadline=3.0)) as pool:
         entry = await entry_of(place, pool, "p256")
         worker = worker_of(place, pool)
         worker.send_signal(signal.SIGSTOP)
         listing = await pool.listing()
         assert [(fault.error, fault.facts) for fault in listing.faults] == [
-            (WorkerHung.name, {"module": place.worker, "seconds": 1})
+            (WorkerHung.name, {"module": place.worker, "seconds": 3})
         ]
         assert not worker.is_running()
         verify(place.identities["p256"], await sign(pool, entry, "p256", place.pin), DIGEST)
