@@ -14,7 +14,7 @@ from agent.cli.context import Context, json_option, print_json
 from agent.cli.exits import Exit
 from agent.cli.output import complain, plain, say
 from agent.config import secure_folder, write_private
-from agent.errors import FileUnwritable
+from agent.errors import FileUnreadable, FileUnwritable
 from native_host import install
 
 _AUTOSTART = """[Desktop Entry]
@@ -33,7 +33,7 @@ X-GNOME-Autostart-enabled=true
     "--profile",
     "profiles",
     multiple=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     help="command.setup.option.profile",
 )
 @json_option
@@ -53,6 +53,7 @@ def _set_up(context: Context, autostart: bool, profiles: tuple[Path, ...], as_js
     launcher = context.locations.host_launcher
     if not _is_unicode(launcher):
         raise FileUnwritable(path=ascii(str(launcher)), reason="not UTF-8: no browser can be told of it")
+    _check_profiles(profiles)
     secure_folder(context.locations.state)
     try:
         install.write_launcher(launcher, context.locations.socket)
@@ -72,6 +73,15 @@ def _set_up(context: Context, autostart: bool, profiles: tuple[Path, ...], as_js
         say(context.text("setup.autostart", path=plain(entry)))
     say(context.text("setup.extension_next"))
     return Exit.OK
+
+
+def _check_profiles(profiles: tuple[Path, ...]) -> None:
+    """Raises FileUnreadable where one is no folder: a slip in a name shall not make a profile that no browser has."""
+    for profile in profiles:
+        try:
+            next(profile.iterdir(), None)
+        except OSError as error:
+            raise FileUnreadable(path=str(profile), reason=error.strerror or "unreadable") from error
 
 
 def _is_unicode(path: Path) -> bool:

@@ -70,7 +70,9 @@ def _pages(desk: Desk, name: str) -> list[Figure]:
 
 def _without_browser(desk: Desk, parts: Iterable[str]) -> None:
     desk.add_token("rsa2048")
-    desk.pero("setup", "--profile", str(desk.folder / "profile"))
+    profile = desk.folder / "profile"
+    profile.mkdir()
+    desk.pero("setup", "--profile", str(profile))
     desk.add_key_file("rsa2048")
     if "start" in parts:
         _show("Starts", starting.figures(desk))

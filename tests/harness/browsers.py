@@ -159,8 +159,10 @@ def private_environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 def profile_folder(environment: Mapping[str, str]) -> Path:
-    """Chromium's --user-data-dir, which is also where it then looks for manifests."""
-    return Path(environment["HOME"]) / "chromium-profile"
+    """Chromium's --user-data-dir, which is also where it then looks for manifests; made where it is not there yet."""
+    folder = Path(environment["HOME"]) / "chromium-profile"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def set_up(environment: Mapping[str, str], *arguments: str) -> None:

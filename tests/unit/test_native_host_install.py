@@ -132,6 +132,7 @@ def test_remove_leaves_nothing_behind(
     environment: dict[str, str], home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (home / ".config/chromium").mkdir(parents=True)
+    (tmp_path / "profile").mkdir()
     before = everything(tmp_path)
     setup(environment, capfd, "--autostart", "--profile", str(tmp_path / "profile"))
     setup(environment, capfd)  # once more: the record of the first time must not be lost
