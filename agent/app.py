@@ -48,6 +48,7 @@ from agent.transport.client import LocalClient, PinChoice, encode_request
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 DRAIN_SECONDS = 5.0  # for requests in flight to be told that the agent stops
+STOP_SECONDS = 30.0  # for an agent that was told to stop: it drains, closes its tokens and lets answers out
 START_SECONDS = 5.0  # for an agent that holds the lock but does not answer yet
 _LOG_SIZE = 1 << 20  # bytes, of which one older file is kept
 
@@ -168,6 +169,7 @@ async def _run(composition: Composition, started: Callable[[int | None], None]) 
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C comes as KeyboardInterrupt
             loop.add_signal_handler(number, stop.set)
+    composition.services.stop = stop.set
     agent = Agent(composition)
     await agent.start()
     started(composition.port)
@@ -175,6 +177,43 @@ async def _run(composition: Composition, started: Callable[[int | None], None]) 
         await stop.wait()
     finally:
         await agent.stop()
+
+
+async def stop_running(environment: Mapping[str, str]) -> bool:
+    """End the agent of this state folder and wait until it has ended; False where none runs.
+
+    Raises NotRunning where something else holds the lock (a command, an agent that does not answer), AlreadyRunning
+    where the agent does not end in time.
+    """
+    places = locations(environment)
+    try:
+        client = await LocalClient.connect(places.socket, PinChoice("window"))
+    except NotRunning:
+        if await _let_go(places, START_SECONDS):
+            return False
+        raise
+    try:
+        await client.call("stop", {})
+    finally:
+        client.close()
+    if not await _let_go(places, STOP_SECONDS):
+        raise AlreadyRunning()
+    return True
+
+
+async def _let_go(places: Locations, seconds: float) -> bool:
+    """Whether nobody holds the state folder, or nobody does after so long."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while places.lock.exists():
+        try:
+            with _lock(places):
+                return True
+        except AlreadyRunning:
+            if loop.time() > deadline:
+                return False
+            await asyncio.sleep(0.05)
+    return True
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from agent.config import Locations
 from agent.consent.origins import Origins
+from agent.errors import NotRunning
 from agent.journal import Journal
 from agent.policy import Policy
 from agent.signing.procedure import Signing
@@ -15,6 +16,10 @@ from agent.signing.queue import PersonQueue
 from agent.tokens.pool import TokenPool
 
 PROTOCOL = 1  # version of PROTOCOL.md; rises when a published message changes its meaning
+
+
+def _no_agent() -> None:
+    raise NotRunning()
 
 
 @dataclasses.dataclass
@@ -30,3 +35,4 @@ class Services:
     signing: Signing
     now: Callable[[], datetime]  # UTC
     port: Callable[[], int | None]  # the loopback port, while one is held
+    stop: Callable[[], None] = _no_agent  # ends the agent once the loop comes round to it

@@ -27,6 +27,7 @@ from agent.texts.errors import error_text
 
 COMMANDS: dict[str, str] = {
     "run": "agent.cli.run",
+    "stop": "agent.cli.stop",
     "setup": "agent.cli.setup",
     "modules": "agent.cli.modules",
     "keyfile": "agent.cli.keyfile",

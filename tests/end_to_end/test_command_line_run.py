@@ -31,6 +31,32 @@ def test_the_agent_stops_cleanly_when_it_is_told(pero: CommandLine, number: int)
         assert not socket.exists()
 
 
+def test_stop_ends_the_agent_and_waits_for_it(pero: CommandLine) -> None:
+    none = pero.run("stop", "--json")
+    assert (none.status, none.json) == (0, {"stopped": False})
+    with pero.agent() as agent:
+        ended = pero.run("stop")
+        assert (ended.status, ended.output) == (0, "Pero was stopped.\n")
+        assert agent.wait(1) == 0, "it had ended when the command did"
+        assert not pero.places.socket.exists()
+    again = pero.run("stop", language="ru_RU")
+    assert (again.status, again.output) == (0, "Pero не запущено: останавливать нечего.\n")
+
+
+def test_what_waits_for_a_person_is_told_that_the_agent_stops(pero: CommandLine) -> None:
+    made = make_key_file(pero.folder, "p256")
+    assert pero.run("keyfile", "add", made.path, pin=PASSPHRASE).status == 0
+    (pero.folder / "contract.txt").write_bytes(b"contract")
+    with pero.agent() as agent, pero.on_terminal("sign", "contract.txt") as terminal:
+        terminal.until("(not shown; an empty line cancels):")
+        assert pero.run("stop").status == 0
+        assert agent.wait(1) == 0
+        assert terminal.ended() == 3
+        assert "is being stopped" in terminal.shown
+    outcome = pero.run("journal", "list", "--json").json["entries"][-1]
+    assert (outcome["kind"], outcome["facts"]["outcome"]) == ("outcome", "cancelled")
+
+
 def test_a_second_start_says_that_one_runs(pero: CommandLine) -> None:
     with pero.agent():
         second = pero.run("run")
@@ -46,6 +72,22 @@ def test_an_agent_that_was_killed_leaves_nothing_in_the_way(pero: CommandLine) -
     assert pero.run("journal", "verify").status == 0
     with pero.agent():
         assert pero.run("sites", "list").status == 0
+
+
+def test_setup_for_a_profile_that_is_not_there_names_it_and_makes_nothing(pero: CommandLine) -> None:
+    def everything() -> set[Path]:
+        return set(pero.folder.rglob("*"))
+
+    (pero.folder / "file").touch()
+    before = everything()
+    for name, reason in (("profil", "No such file or directory"), ("file", "Not a directory")):
+        ended = pero.run("setup", "--autostart", "--profile", name)
+        assert (ended.status, ended.output) == (3, "")
+        assert ended.complaint.startswith(f"Error: The file cannot be read: {name} ({reason}).")
+        assert everything() == before
+    (pero.folder / "profil").mkdir()
+    assert pero.run("setup", "--profile", "profil").status == 0
+    assert (pero.folder / "profil/NativeMessagingHosts/pero.agent.json").is_file()
 
 
 def rows(pero: CommandLine) -> dict[str, list[tuple[str, str]]]:

@@ -27,6 +27,7 @@ NEEDS_REAL_TOKENS = {
     "list_modules",
     "add_module",
     "forget_module",
+    "stop",
 }  # shown by the command line's tests
 
 

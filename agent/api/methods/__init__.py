@@ -17,6 +17,7 @@ from agent.api.methods import (
     sign,
     sign_file,
     status,
+    stop,
     verify_journal,
 )
 
@@ -37,4 +38,5 @@ METHODS: tuple[Method, ...] = (
     forget_site.METHOD,
     list_journal.METHOD,
     verify_journal.METHOD,
+    stop.METHOD,
 )
