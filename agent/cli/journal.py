@@ -12,6 +12,7 @@ from agent.cli.exits import Exit
 from agent.cli.output import plain, say
 
 _LIMIT = 50
+_CODES = ("asked_by", "outcome", "transport")  # facts whose values are names of ours
 _HASH = re.compile("[0-9A-Fa-f]{64}")  # SHA-256
 _SEARCHED = 1000  # newest entries among which `--head` is looked for; the most that the method gives
 
@@ -33,7 +34,7 @@ def list_entries(context: Context, limit: int, as_json: bool) -> None:
         print_json(result)
         return
     for entry in result["entries"]:
-        facts = (f"{name}={plain(value)}" for name, value in entry["facts"].items() if value not in ("", None))
+        facts = (_fact(context, name, value) for name, value in entry["facts"].items() if value not in ("", None))
         say("  ".join([f"{entry['number']:>6}", plain(entry["time"]), _kind(context, entry), *facts]))
 
 
@@ -58,10 +59,23 @@ def verify(context: Context, head: str | None, as_json: bool) -> int:
 
 
 def _kind(context: Context, entry: dict[str, Any]) -> str:
-    """The kind in words; one that has none (an entry that was changed) as it stands."""
-    key = f"journal.kind.{entry['kind']}"
+    return _words(context, f"journal.kind.{entry['kind']}", entry["kind"])
+
+
+def _fact(context: Context, name: str, value: object) -> str:
+    if isinstance(value, bool):
+        shown = context.text("journal.yes" if value else "journal.no")
+    elif name in _CODES:
+        shown = _words(context, f"journal.{name}.{value}", value)
+    else:
+        shown = plain(value)
+    return f"{_words(context, f'journal.fact.{name}', name)}: {shown}"
+
+
+def _words(context: Context, key: str, raw: object) -> str:
+    """The wording of a key; what has none (an entry that was changed) as it stands."""
     words = context.text(key)
-    return plain(entry["kind"]) if words == key else words
+    return plain(raw) if words == key else words
 
 
 async def _verified(context: Context, head: str | None) -> dict[str, Any]:

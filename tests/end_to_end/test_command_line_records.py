@@ -38,9 +38,17 @@ def test_the_journal_of_a_signature_tells_who_what_and_how_it_ended(pero: Comman
     assert outcome["facts"]["outcome"] == "signed"
     assert outcome["facts"]["certificate"] == made.identity.thumbprint
     assert len(pero.run("journal", "list", "--limit", "2").output.splitlines()) == 2
-    shown = pero.run("journal", "list", language="ru_RU").output
-    assert "просьба подписать" in shown
-    assert "договор.txt" in shown
+    pero.run("sign", "договор.txt", "--force", pin="")
+    russian = ("просьба подписать", "документ: договор.txt", "документ внутри: нет", "вопрос: не задавался (--pin-fd)")
+    english = ("document inside: no", "asked: nobody (--pin-fd)")
+    for language, words in (
+        ("ru_RU", (*russian, "итог: подписано", "итог: PIN-код или пароль не введён")),
+        ("C", (*english, "outcome: signed", "outcome: PIN or passphrase not given")),
+    ):
+        shown = pero.run("journal", "list", language=language).output
+        for word in words:
+            assert word in shown
+        assert not re.search(r"=|[a-z]_[a-z]|True|False|descriptor", shown), shown
 
 
 def test_a_whole_journal_verifies_and_a_changed_one_does_not(pero: CommandLine) -> None:

@@ -243,6 +243,18 @@ def test_every_kind_of_journal_entry_has_words() -> None:
     assert {key for key in messages("en", "commands") if key.startswith("journal.kind.")} == kinds
 
 
+def test_every_outcome_in_the_journal_has_words() -> None:
+    """Errors of this machine, what intentions end with, and what the person answered a site."""
+    outcomes = {error.name for error in ERRORS if error.code < 5000} | {"allowed"}
+    for tree in trees().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "ended":
+                outcomes.update(strings_in(node.args[0]))
+    assert {"signed", "chosen"} < outcomes
+    worded = {key for key in messages("en", "commands") if key.startswith("journal.outcome.")}
+    assert worded == {f"journal.outcome.{name}" for name in outcomes}
+
+
 def test_russian_wordings_are_russian() -> None:
     """At least one Cyrillic letter in each, but for those that are only placeholders and signs."""
     for domain in DOMAINS:
