@@ -86,7 +86,11 @@ class Desk:
         token = make_softhsm(directory, key, label=name, identity=self.identity)
         self.environment |= token.environment
         self.pin = token.pin
-        self.pero("modules", "add", str(FAULT))
+        # Named like the module that it stands in front of, so that it is the best one for its tokens: added ones first.
+        standing = self.folder / "module" / Path(MODULE).name
+        standing.parent.mkdir(exist_ok=True)
+        shutil.copy(FAULT, standing)
+        self.pero("modules", "add", str(standing))
 
     def add_gost_token(self, key: str = "gost256-A", *, name: str = "Test Signer") -> GostToken:
         """A token of the GOST module; `pin` is its own from now on."""
