@@ -287,3 +287,14 @@ async def test_a_module_that_names_its_facts_oddly_stops_nobody_else(core: Core)
     assert from_name("token_failed", facts).facts == facts
     answer = await core.call(core.page(), "sign", {"document": {"content": "AA==", "name": "one"}})
     assert "signature" in answer["result"]
+
+
+async def test_only_a_command_stops_the_agent(core: Core) -> None:
+    told: list[str] = []
+    assert error(await core.call(core.command(), "stop")) == "not_running", "the objects of one command are no agent"
+    core.services.stop = lambda: told.append("stop")
+    for stranger in (core.page(), core.extension()):
+        assert error(await core.call(stranger, "stop")) == "unknown_method"
+    assert told == []
+    assert (await core.call(core.command(), "stop"))["result"] == {"stopping": True}
+    assert told == ["stop"]
