@@ -64,7 +64,7 @@ async def _sizes(desk: Desk) -> dict[str, Size]:
             kind, place = worker.cmdline()[-2:]
             if kind == "keyfiles":
                 found["worker, key files"] = _size(worker.pid)
-            elif place == MODULE:
+            elif Path(place).name == Path(MODULE).name:
                 found["worker, SoftHSM"] = _size(worker.pid)
         async with open_window(messages.ShowSigning(prompts.signing()), desk.environment) as window:
             found["window"] = _size(window._process.pid)

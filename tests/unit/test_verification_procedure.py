@@ -241,7 +241,8 @@ def test_attributes_that_must_be_there_once_are_there_once(pki: Infrastructure, 
 def test_indefinite_lengths_down_to_the_attributes_are_read(pki: Infrastructure, tmp_path: Path) -> None:
     """BER as some libraries write it; the attributes were signed as DER (RFC 5652 section 5.4)."""
     signature = indefinite(der.read(signature_of(pki.signer("p-256"), attached=True)))
-    assert signature.count(b"\xa0\x80") == 4  # content of ContentInfo, eContent, certificates, signedAttrs
+    # Content of ContentInfo, eContent, certificates, signedAttrs; the octets may stand in a key or value by chance too.
+    assert signature.count(b"\xa0\x80") >= 4
     assert cms_verify(tmp_path, signature, pki.root, None).stdout == DOCUMENT
     assert verdict(judged(signature, None, pki.root)) == (Status.VALID, ())
 
