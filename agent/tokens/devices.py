@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from agent.model import KEY_FILES, TokenState
 from agent.tokens.messages import TokenListing
-from agent.tokens.vendors import GENERIC, name_of
+from agent.tokens.vendors import GENERIC, vendor_of
 
 # Names of PC/SC readers end so: pcsc-lite counts readers and their slots, Windows and macOS count readers.
 _READER = re.compile(r".*\S \d\d|.*\S [0-9A-F]{2} [0-9A-F]{2}|.*\S \d", re.DOTALL)
@@ -87,7 +87,7 @@ class Found(NamedTuple):
     listing: TokenListing
 
 
-def best(found: Sequence[Found], atrs: Mapping[str, bytes], name: Callable[[str], str] = name_of) -> list[Found]:
+def best(found: Sequence[Found], atrs: Mapping[str, bytes], name: Callable[[str], str] = vendor_of) -> list[Found]:
     """What is left when each device is taken from one module; the order stays. `atrs`: by reader, as far as known.
 
     Listings without a token and key files stay as they are. `name` gives the vendor of a module.

@@ -6,6 +6,7 @@ others were read in a vendor's package, its documentation or a program that load
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -218,6 +219,12 @@ def name_of(path: str, *, platform: str = sys.platform, environment: Mapping[str
         if any(_file(known) == file for known in paths(vendor, platform, environment)):
             return vendor.name
     return file
+
+
+@functools.lru_cache(maxsize=256)
+def vendor_of(path: str) -> str:
+    """`name_of` on this machine, remembered: every listing asks it of every module."""
+    return name_of(path)
 
 
 def paths(vendor: Vendor, platform: str, environment: Mapping[str, str]) -> tuple[str, ...]:

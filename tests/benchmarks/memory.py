@@ -61,7 +61,8 @@ async def _sizes(desk: Desk) -> dict[str, Size]:
         found["bare python"] = _size(waiting.pid)
         found["agent, idle"] = _size(agent.pid)
         for worker in desk.children("agent.tokens.worker"):
-            kind, place = worker.cmdline()[-2:]
+            command = worker.cmdline()
+            kind, place = command[command.index("agent.tokens.worker") + 3 :][:2]
             if kind == "keyfiles":
                 found["worker, key files"] = _size(worker.pid)
             elif Path(place).name == Path(MODULE).name:
