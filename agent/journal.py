@@ -1,8 +1,8 @@
 """The journal: what was asked, by whom, about which document, and how it ended. Append-only SQLite, chained by hashes.
 
-Every entry is a row of its own; nothing is ever changed. A signature is three entries: the intention, the agreement with
-its certificate (`confirmed`), both before the token is asked, and the outcome, before the signature leaves; the later
-ones name the intention's number in their fact `entry`. An intention without an outcome is a request that was cut short.
+Every entry is a row of its own; nothing is ever changed. A signature is three entries: the intention and the agreement
+with its certificate (`confirmed`), both before the token is asked, and the outcome, before the signature leaves. The
+later ones name the intention's number in their fact `entry`. An intention without an outcome was cut short.
 Document names, digests, thumbprints and origins are kept; PINs, documents and personal names are not.
 
 The hash of an entry is SHA-256 over the UTF-8 bytes of the JSON array
