@@ -218,6 +218,11 @@ async def test_a_page_cannot_take_back_the_request_of_another(core: Core) -> Non
 
 
 async def test_two_pages_are_asked_one_after_the_other(core: Core) -> None:
+    async def think() -> str:
+        await asyncio.sleep(0.05)  # long enough for another window to open beside this one, if it could
+        return core.tokens.entries[0].thumbprint
+
+    core.person.answers = [think, think]
     first, second = core.page(), core.page("https://second.example")
     answers = await asyncio.gather(core.call(first, "sign", DOCUMENT), core.call(second, "sign", DOCUMENT))
     assert ["result" in answer for answer in answers] == [True, True]
