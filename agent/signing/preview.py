@@ -11,8 +11,7 @@ from agent.consent.prompter import ShownDocument
 from agent.model import Digest, Document
 from agent.texts.visible import visible
 
-MAX_PREVIEW = 20_000  # characters
-_MAX_BYTES = 4 * MAX_PREVIEW
+MAX_PREVIEW = 80_000  # bytes of the document whose text is shown
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")  # but not the ones of lines, pages and tabulators
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -38,7 +37,7 @@ def shown(document: Document | Digest) -> ShownDocument:
         digest_algorithm=SHA256.name,
         digest=hashlib.sha256(document.content).hexdigest(),
         preview=preview,
-        preview_cut=preview is not None and len(document.content) > _MAX_BYTES,
+        preview_cut=preview is not None and len(document.content) > MAX_PREVIEW,
         digest_only=False,
     )
 
@@ -46,7 +45,7 @@ def shown(document: Document | Digest) -> ShownDocument:
 def preview_text(content: bytes) -> str | None:
     """The beginning of a text in UTF-8 or UTF-16 with a mark; None where it is not text. The type a page claims is
     not believed."""
-    head = content[:_MAX_BYTES]
+    head = content[:MAX_PREVIEW]
     encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "utf-8")
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
