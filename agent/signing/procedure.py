@@ -4,9 +4,9 @@
  2. intend     the journal: what is asked; if it cannot be written, nothing is signed
  3. ask        the person, when it is their turn: site, document, certificate; refusal and silence end here
  4. confirm    the journal: what the person agreed to, with the certificate
- 5. prepare    the signed attributes and their digest
+ 5. prepare    what is signed, in the format asked for (`making`), and its digest
  6. sign       the token or key file, with the PIN from the window; where it fails the person may try again (3)
- 7. build      the CMS
+ 7. build      the signature, raised to the level asked for
  8. check      our own signature, before it leaves
  9. record     the outcome, failures too; where it cannot be written, the signature does not leave
 
@@ -35,8 +35,6 @@ from agent.algorithms import (
 from agent.certificates import libraries
 from agent.certificates.chain import chain_for
 from agent.certificates.description import Description
-from agent.cms.attributes import signed_attributes
-from agent.cms.signed_data import signed_data
 from agent.consent.origins import shown_origin
 from agent.consent.prompter import ChoicePrompt, Dialogue, Prompter, ShownDocument, SigningPrompt
 from agent.errors import (
@@ -55,10 +53,11 @@ from agent.journal import Journal
 from agent.model import CertificateEntry, Digest, Document, Listing
 from agent.signing.fitting import Candidate, Filter, candidates, offered, signing_with
 from agent.signing.intention import intention
+from agent.signing.making import Format, Task, encoded, format_named
+from agent.signing.options import SignatureOptions, check
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
 from agent.texts.errors import error_text
-from agent.verification.own import verify_own
 
 LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
 Result = TypeVar("Result")
@@ -83,12 +82,15 @@ class SignRequest(msgspec.Struct, frozen=True):
     certificate: str | None = None  # thumbprint; None: the person chooses
     filter: Filter = Filter()
     digest_algorithm: str | None = None  # None: as the key wants it
+    options: SignatureOptions = SignatureOptions()
     language: str = "en"
 
 
 class SignResult(msgspec.Struct, frozen=True):
-    signature: bytes  # DER of a ContentInfo
+    signature: bytes  # what leaves: DER of a ContentInfo, or a text of it; a PDF; an XML document
     detached: bool
+    options: SignatureOptions  # as they were fulfilled: the level is the one that was reached
+    media_type: str
     candidate: Candidate
     chain: tuple[bytes, ...]  # DER
 
@@ -105,12 +107,12 @@ class Signing:
 
     async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
         """Raises the errors of each step; whatever is raised stands in the journal."""
-        _check_digest(request)
+        form = _checked(request)
         document = shown(request.document)
         facts = _facts(request, document, prompter.kind)
         named = {"origin": request.origin, "document": document.name}
         with intention(self._journal, "sign", facts, durable=False, **named) as begun:  # 2, 9
-            result = await self._sign(request, document, prompter, begun.number)
+            result = await self._sign(request, form, document, prompter, begun.number)
             begun.ended("signed", certificate=result.candidate.entry.thumbprint, signature=_sha256(result.signature))
         return result
 
@@ -129,7 +131,9 @@ class Signing:
             begun.ended("chosen", origin=origin, certificate=chosen.entry.thumbprint)
         return chosen
 
-    async def _sign(self, request: SignRequest, document: ShownDocument, prompter: Prompter, entry: int) -> SignResult:
+    async def _sign(
+        self, request: SignRequest, form: Format, document: ShownDocument, prompter: Prompter, entry: int
+    ) -> SignResult:
         async with self._queue.turn() as patience:
             self._load_libraries()
             listing = await self._tokens.listing()  # 1
@@ -149,7 +153,7 @@ class Signing:
                     chosen = _usable(found, await _confirmed(dialogue, last))
                     patience.renew()
                     try:
-                        result = await self._make(request, chosen, listing, dialogue, entry)  # 4 to 8
+                        result = await self._make(request, form, chosen, listing, dialogue, entry)  # 4 to 8
                     except PinCancelled:
                         last = None  # the person went back, or away: the next answer tells
                     except PeroError as error:
@@ -166,29 +170,43 @@ class Signing:
             self._loading = asyncio.get_running_loop().run_in_executor(None, libraries.load)
 
     async def _make(
-        self, request: SignRequest, chosen: Candidate, listing: Listing, dialogue: Dialogue, entry: int
+        self,
+        request: SignRequest,
+        form: Format,
+        chosen: Candidate,
+        listing: Listing,
+        dialogue: Dialogue,
+        entry: int,
     ) -> SignResult:
         description = chosen.description
         self._journal.note("confirmed", {"entry": entry, "certificate": description.thumbprint})  # 4
         algorithm = _algorithm(request, description)
-        content_digest = await _content_digest(request.document, algorithm)
-        attributes = signed_attributes(content_digest, description, self._now())  # 5
-        digest = new_digest(algorithm.digest.name, attributes).digest()
-        signature = await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source())  # 6
         chain = chain_for(description.der, (*chosen.entry.chain, *(other.der for other in listing.certificates)))
-        content = request.document.content if request.attached and isinstance(request.document, Document) else None
-        cms = signed_data(  # 7
-            attributes=attributes,
-            signature=signature,
-            algorithm=algorithm,
+        content = request.document.content if isinstance(request.document, Document) else b""
+        task = Task(
+            document=request.document,
+            content_digest=await _content_digest(request.document, algorithm),
+            attached=request.attached,
+            options=request.options,
             certificate=description,
             chain=chain,
-            content=content,
+            algorithm=algorithm,
+            moment=self._now(),
+            token=chosen.entry.token.label,
         )
-        await _aside(
-            content or b"", lambda: verify_own(cms, content_digest, description, chosen.entry.token.label)
-        )  # 8
-        return SignResult(cms, content is None, chosen, chain)
+        prepared = await _aside(content, lambda: form.prepare(task))  # 5
+        digest = new_digest(algorithm.digest.name, prepared.signed).digest()
+        signature = await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source())  # 6
+        completed = await _aside(content, lambda: prepared.complete(signature))  # 7
+        await _aside(content, lambda: form.verify(task, completed.value))  # 8
+        return SignResult(
+            signature=encoded(completed.value, request.options.encoding),
+            detached=not request.attached,
+            options=request.options,
+            media_type=form.media_type,
+            candidate=chosen,
+            chain=chain,
+        )
 
 
 async def _confirmed(dialogue: Dialogue, last: PeroError | None) -> str:
@@ -264,8 +282,18 @@ async def _aside(content: bytes, work: Callable[[], Result]) -> Result:
     return await asyncio.to_thread(work) if len(content) > LARGE else work()
 
 
-def _check_digest(request: SignRequest) -> None:
-    """Raises DigestLength, AlgorithmUnsupported before anybody is asked anything."""
+def _checked(request: SignRequest) -> Format:
+    """The format asked for. What can never be signed is refused here, before anybody is asked anything.
+
+    Raises BadParameters, DigestLength, AlgorithmUnsupported, and what the format says of the document.
+    """
+    check(
+        request.options,
+        request.document,
+        attached=request.attached,
+        digest_named=request.digest_algorithm is not None,
+    )
+    form = format_named(request.options.format)
     if request.digest_algorithm is not None:
         digest_named(request.digest_algorithm)
     if isinstance(request.document, Digest):
@@ -274,6 +302,8 @@ def _check_digest(request: SignRequest) -> None:
             raise DigestLength(
                 algorithm=request.document.algorithm, expected=expected, given=len(request.document.value)
             )
+    form.look(request.document, request.options)
+    return form
 
 
 def _facts(request: SignRequest, document: ShownDocument, asked_by: str) -> dict[str, str | int | bool | None]:
