@@ -18,6 +18,8 @@ SCREEN := $(if $(DISPLAY),,headless)
 # What the person may say: make demo TOKEN=softhsm BROWSER=firefox; make test ARGS='tests/unit -k journal'.
 TOKEN ?= keyfile
 ARGS ?=
+# Tests wait more than they work, so there are more of them at a time than processors.
+WORKERS ?= $(shell expr 2 '*' $$(nproc))
 # A desktop's own BROWSER variable means something else.
 ifneq ($(origin BROWSER),command line)
 BROWSER :=
@@ -27,7 +29,8 @@ endif
 help:
 	@echo 'make demo         show the whole way: a page asks, Pero confirms, the page gets a signature that openssl accepts'
 	@echo '                  (TOKEN=softhsm: with a PKCS#11 token; BROWSER=firefox: in Firefox)'
-	@echo 'make test         install what the tests need and run all of them (ARGS: options for pytest)'
+	@echo 'make test         install what the tests need and run all of them (ARGS: options for pytest;'
+	@echo '                  WORKERS: how many at a time)'
 	@echo 'make check        formatting, lint, types, layers, the extension'
 	@echo 'make bench        print the figures: times and memory'
 	@echo 'make setup        bring the machine to what Pero needs to run: Debian packages, .venv, catalogues, extension'
@@ -48,7 +51,7 @@ demo:
 
 .PHONY: test
 test: prepared-test
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 
 .PHONY: bench
 bench: prepared-test

@@ -6,12 +6,11 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.harness.browsers import FAMILIES, Page
+from tests.harness.browsers import Page
 from tests.harness.whole import Desk, end, until
 
 WINDOW = "agent.desktop.windows.main"
@@ -237,28 +236,3 @@ def test_a_browser_that_is_killed_in_mid_request_frees_the_queue(desk: Desk) -> 
     file.write_text("the queue goes on")
     desk.pero("sign", str(file), "--certificate", desk.identity.thumbprint, pin=desk.pin)
     assert (desk.folder / "after.txt.p7s").stat().st_size > 500
-
-
-@pytest.mark.slow
-def test_a_window_left_open_for_90_seconds_still_signs_in_both_browsers(tmp_path: Path) -> None:
-    """Browsers end idle backgrounds of extensions after 30 seconds; the open native port must keep ours."""
-    desks = [Desk(tmp_path / family, family) for family in FAMILIES]
-    try:
-        pages = []
-        for desk in desks:
-            desk.__enter__()
-            desk.add_key_file("p256")
-            desk.start_agent()
-            desk.open_browser()
-            page = desk.page()
-            desk.allow(page)
-            desk.ask_signature(page, "patience")
-            window_opens(desk)
-            pages.append(page)
-        time.sleep(90)
-        for desk, page in zip(desks, pages, strict=True):
-            desk.display.sign(desk.pin)
-            desk.openssl_accepts(desk.answer(page), "patience")
-    finally:
-        for desk in desks:
-            desk.__exit__()

@@ -180,11 +180,12 @@ def envelope(method: str, page: str = "p1", origin: str = SITE, identifier: Any 
 async def test_the_socket_is_ours_alone(running: Running) -> None:
     assert stat.S_IMODE(running.places.socket.stat().st_mode) == 0o600
     assert stat.S_IMODE(running.places.runtime.stat().st_mode) == 0o700
-    assert len(str(running.places.socket)) < 100
+    assert len(running.places.socket.name) < 30  # of the 107 that a socket's path may have
 
 
 async def test_another_user_hears_nothing_on_the_local_socket(running: Running, tmp_path: Path) -> None:
-    for folder in (running.places.runtime, tmp_path, *tmp_path.parents[:2]):
+    ours = [folder for folder in tmp_path.parents if folder.name.startswith(("pytest-", "popen-"))]
+    for folder in (running.places.runtime, tmp_path, *ours):
         folder.chmod(0o755)
     running.places.socket.chmod(0o666)
     heard = await asyncio.to_thread(foreign.talk, "unix", str(running.places.socket), BROWSER)
