@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.certificates.description import Description
 from agent.signing.fitting import iso
+from agent.signing.procedure import SignResult
 
 
 def certificate(description: Description, chain: Sequence[bytes] = ()) -> dict[str, Any]:
@@ -22,6 +23,20 @@ def certificate(description: Description, chain: Sequence[bytes] = ()) -> dict[s
         "not_after": iso(description.not_after),
         "key": description.key,
         "chain": [encoded(der) for der in chain],
+    }
+
+
+def signature(made: SignResult) -> dict[str, Any]:
+    """A signature that leaves: base64, but as it is where it was wanted as a text."""
+    wanted = made.options.encoding
+    return {
+        "signature": encoded(made.signature) if wanted == "der" else made.signature.decode("ascii"),
+        "detached": made.detached,
+        "format": made.options.format,
+        "level": made.options.level,
+        "encoding": wanted,
+        "media_type": made.media_type,
+        "certificate": certificate(made.candidate.description, made.chain),
     }
 
 

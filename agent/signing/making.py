@@ -46,8 +46,8 @@ class Format(NamedTuple):
     """`look` refuses, with a typed error, what can never be signed so: it runs before anybody is asked anything."""
 
     name: str
-    media_type: str  # of the result, as DER or as what the format is
-    ending: str  # of a file's name
+    media_type: Callable[[bool], str]  # of what leaves; whether it is attached
+    is_detached: Callable[[SignatureOptions, bool], bool]
     look: Callable[[Document | Digest, SignatureOptions], None]
     prepare: Callable[[Task], Prepared]
     verify: Callable[[Task, bytes], None]  # raises SignatureWrong
@@ -106,8 +106,16 @@ def _verify_cms(task: Task, value: bytes) -> None:
     verify_own(value, task.content_digest, task.certificate, task.token)
 
 
-_CMS_TYPE = "application/pkcs7-signature"
-FORMATS: tuple[Format, ...] = (Format("cades", _CMS_TYPE, ".p7s", _anything, _CmsPrepared, _verify_cms),)
+def _cms_type(attached: bool) -> str:
+    """RFC 8551 section 3.2.1."""
+    return "application/pkcs7-mime" if attached else "application/pkcs7-signature"
+
+
+def _cms_detached(_options: SignatureOptions, attached: bool) -> bool:
+    return not attached
+
+
+FORMATS: tuple[Format, ...] = (Format("cades", _cms_type, _cms_detached, _anything, _CmsPrepared, _verify_cms),)
 
 
 def format_named(name: str) -> Format:

@@ -201,9 +201,9 @@ class Signing:
         await _aside(content, lambda: form.verify(task, completed.value))  # 8
         return SignResult(
             signature=encoded(completed.value, request.options.encoding),
-            detached=not request.attached,
+            detached=form.is_detached(request.options, request.attached),
             options=request.options,
-            media_type=form.media_type,
+            media_type=form.media_type(request.attached),
             candidate=chosen,
             chain=chain,
         )

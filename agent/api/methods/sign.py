@@ -1,4 +1,4 @@
-"""`sign`: a document in the message, or the digest of one, gets a CMS signature."""
+"""`sign`: a document in the message, or the digest of one, gets a signature."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from agent.api.services import Services
 from agent.errors import BadParameters, FileUnwritable
 from agent.model import Digest, Document
 from agent.signing.fitting import Filter
+from agent.signing.options import SignatureOptions
 from agent.signing.procedure import SignRequest
 
 MAX_NAME = 4096  # characters of a document's name
@@ -42,6 +43,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     filter: Filter = Filter()
     attached: bool = False
     digest_algorithm: str | None = None
+    options: SignatureOptions = SignatureOptions()
 
 
 async def sign(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
@@ -52,16 +54,13 @@ async def sign(services: Services, caller: Caller, parameters: Parameters) -> di
         certificate=parameters.certificate,
         filter=parameters.filter,
         digest_algorithm=parameters.digest_algorithm,
+        options=parameters.options,
         language=services.language,
     )
     made = await services.signing.sign(request, caller.prompter)
     with contextlib.suppress(FileUnwritable):  # a full disk takes the date of last use, not the signature
         services.origins.used(caller.origin, services.now())
-    return {
-        "signature": wire.encoded(made.signature),
-        "detached": made.detached,
-        "certificate": wire.certificate(made.candidate.description, made.chain),
-    }
+    return wire.signature(made)
 
 
 def _document(parameters: Parameters) -> Document | Digest:
@@ -72,8 +71,6 @@ def _document(parameters: Parameters) -> Document | Digest:
         return Document(given.name, binary(given.content, "document.content"), given.media_type)
     digest = parameters.digest
     assert digest is not None  # noqa: S101 - checked above
-    if parameters.attached or parameters.digest_algorithm is not None:
-        raise BadParameters(detail="a digest cannot be attached, nor digested again")
     return Digest(digest.name, digest.algorithm, binary(digest.value, "digest.value"), digest.size)
 
 

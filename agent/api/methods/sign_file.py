@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from agent.algorithms import SHA256, DigestAlgorithm, RunningDigest, digest_for_certificate, new_digest
+from agent.algorithms import SHA256, DigestAlgorithm, RunningDigest, digest_for_certificate, digest_named, new_digest
 from agent.api import wire
 from agent.api.caller import Caller
 from agent.api.files import open_file, unreadable
@@ -20,6 +20,8 @@ from agent.api.services import Services
 from agent.certificates.description import describe
 from agent.errors import BadParameters, Cancelled, CertificateDamaged, DigestTooSlow, DocumentTooLarge
 from agent.model import Digest, Document
+from agent.signing.fitting import Filter
+from agent.signing.options import CMS_FORMATS, SignatureOptions
 from agent.signing.procedure import SignRequest
 
 MAX_WHOLE = 32 << 20  # bytes of a file that is read whole: shown in the window, or attached
@@ -31,7 +33,10 @@ Thumbprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[str, msgspec.Meta(max_length=MAX_PATH)]  # absolute
     certificate: Thumbprint | None = None
+    filter: Filter = Filter()
     attached: bool = False
+    digest_algorithm: str | None = None
+    options: SignatureOptions = SignatureOptions()
 
 
 async def sign_file(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
@@ -50,18 +55,19 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
         document=document,
         attached=parameters.attached,
         certificate=parameters.certificate,
+        filter=parameters.filter,
+        digest_algorithm=parameters.digest_algorithm if isinstance(document, Document) else None,
+        options=parameters.options,
         language=services.language,
     )
     made = await services.signing.sign(request, caller.prompter)
-    return {
-        "signature": wire.encoded(made.signature),
-        "detached": made.detached,
-        "certificate": wire.certificate(made.candidate.description, made.chain),
-    }
+    return wire.signature(made)
 
 
 async def _algorithms(services: Services, path: Path, parameters: Parameters) -> tuple[DigestAlgorithm, ...]:
-    """What a large file is digested with: SHA-256, and what the GOST keys want that may be chosen."""
+    """What a large file is digested with: as named, else SHA-256 and what the GOST keys want that may be chosen."""
+    if parameters.digest_algorithm is not None:
+        return (digest_named(parameters.digest_algorithm),)
     if not _is_large(path):
         return (SHA256,)
     wanted = {SHA256: None}
@@ -89,7 +95,7 @@ def _read(
             content = file.read(MAX_WHOLE + 1)
             if len(content) <= MAX_WHOLE:
                 return Document(path.name, content)
-            if parameters.attached:
+            if parameters.attached or parameters.options.format not in CMS_FORMATS:
                 raise DocumentTooLarge(limit=MAX_WHOLE)
             running = _running(content, algorithms, insist=parameters.certificate is not None)
             while piece := file.read(_PIECE):
