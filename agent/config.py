@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import platformdirs
@@ -62,12 +63,27 @@ class Locations(msgspec.Struct, frozen=True):
         return self.runtime / f"{name}.sock"
 
 
+class TimestampAuthority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A time-stamp authority (RFC 3161). Only the digest of a signature goes there."""
+
+    url: Annotated[str, msgspec.Meta(pattern="^https?://")]
+    name: str = ""  # for people; empty: the host
+    user: str = ""  # of HTTP basic authentication (RFC 7617); empty: none
+    password_file: str = ""  # absolute; holds the password of `user` and is closed to others
+    digest: str = ""  # what the authority stamps, a name in algorithms.DIGESTS; empty: as the signature has it
+    policy: Annotated[str, msgspec.Meta(pattern=r"^([0-2](\.\d+)+)?$")] = ""  # dotted OID to ask for; empty: its own
+    anchors: str = ""  # a PEM file, absolute: its certificate must lead to one of these; empty: any authority's
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the person set; the file may be missing."""
 
     language: str = ""  # "ru", "en"; empty: as the system says
     modules: tuple[str, ...] = ()  # paths of PKCS#11 modules added by hand, absolute
     clock_hosts: tuple[str, ...] = ("pool.ntp.org",)  # asked for the time by `pero diagnose` only
+    timestamp_authorities: tuple[TimestampAuthority, ...] = ()  # asked in this order until one answers
+    proxy: str = ""  # of time-stamps and revocation; "direct": none; empty: as the environment or the system says
+    certificate_networks: tuple[str, ...] = ()  # "10.0.0.0/8": not public, yet addresses in certificates may lead there
 
 
 def locations(environment: Mapping[str, str]) -> Locations:

@@ -313,6 +313,56 @@ class DigestTooSlow(PeroError):
     code, name, actor = 3011, "digest_too_slow", Actor.ADMINISTRATOR
 
 
+class TimestampUnconfigured(PeroError):
+    """A level with a time-stamp was asked for, and no time-stamp authority is set. Facts: possible_level."""
+
+    code, name, actor = 3012, "timestamp_unconfigured", Actor.ADMINISTRATOR
+
+
+class TimestampUnavailable(PeroError):
+    """No time-stamp authority gave a time-stamp. Facts: tried (authority=reason; in order), possible_level."""
+
+    code, name, actor, retriable = 3013, "timestamp_unavailable", Actor.PERSON, True
+
+
+class TimestampWrong(PeroError):
+    """A time-stamp authority answered wrongly, and no other gave a time-stamp. Facts: tried (authority=reason; in
+    order), possible_level.
+    """
+
+    code, name, actor = 3014, "timestamp_wrong", Actor.ADMINISTRATOR
+
+
+class CertificateRevoked(PeroError):
+    """A certificate of the signature's paths was revoked. Facts: thumbprint, revoked_at (date), reason (of RFC 5280
+    section 5.3.1).
+    """
+
+    code, name, actor = 3015, "certificate_revoked", Actor.PERSON
+
+
+class RevocationUnavailable(PeroError):
+    """Nobody told whether a certificate was revoked. Facts: thumbprint, tried (kind:host=reason; in order),
+    possible_level.
+    """
+
+    code, name, actor, retriable = 3016, "revocation_unavailable", Actor.PERSON, True
+
+
+class RevocationUnaddressed(PeroError):
+    """A certificate names no place that tells whether it was revoked. Facts: thumbprint, possible_level."""
+
+    code, name, actor = 3017, "revocation_unaddressed", Actor.ADMINISTRATOR
+
+
+class IssuerUnavailable(PeroError):
+    """The certificate of an issuer is not at hand and was not found. Facts: thumbprint (of the certificate below
+    it), tried (kind:host=reason; in order), possible_level.
+    """
+
+    code, name, actor, retriable = 3018, "issuer_unavailable", Actor.PERSON, True
+
+
 # 4000: the machine, settings, journal, files
 
 
@@ -418,6 +468,8 @@ ERRORS: tuple[type[PeroError], ...] = (
     ModuleForbidden, KeyForeign,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
+    TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,
+    RevocationUnavailable, RevocationUnaddressed, IssuerUnavailable,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,

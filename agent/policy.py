@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from agent.config import Settings, TimestampAuthority
 from agent.errors import SettingsDamaged
 
 POLICY_FILE = Path("/etc/pero/policy.json")
@@ -25,11 +26,20 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow_loopback: bool = True  # the WebSocket on 127.0.0.1 and ::1
     modules: tuple[PolicyModule, ...] = ()
     only_listed_modules: bool = False  # nothing but `modules` is loaded, whatever is installed or added
+    timestamp_authorities: tuple[TimestampAuthority, ...] | None = None  # these and no other; null: the person's own
+    proxy: str | None = None  # as in the settings, and in their place
+    certificate_networks: tuple[str, ...] | None = None  # as in the settings, and in their place
 
     def module(self, path: str) -> PolicyModule | None:
         """What is said of a module, by whatever name of its file."""
         wanted = os.path.realpath(path)
         return next((module for module in self.modules if os.path.realpath(module.path) == wanted), None)
+
+    def over(self, settings: Settings) -> Settings:
+        """The settings, with what the administrator decided in place of the person's own."""
+        names = ("timestamp_authorities", "proxy", "certificate_networks")
+        decided = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return msgspec.structs.replace(settings, **decided) if decided else settings
 
 
 def load_policy(path: Path = POLICY_FILE) -> Policy:

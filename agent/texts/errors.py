@@ -7,10 +7,45 @@ from typing import Any
 
 from agent.texts.catalogue import text
 
+# Why somebody who was asked over the network gave nothing of use; worded for one error, and meant by all with `tried`.
+TRIED = (
+    "name_not_found",
+    "refused",
+    "unreachable",
+    "timed_out",
+    "broken",
+    "tls",
+    "unauthorized",
+    "proxy",
+    "proxy_unauthorized",
+    "http",
+    "redirected",
+    "address",
+    "too_large",
+    "media_type",
+    "rejected",
+    "password_file",
+    "anchors_file",
+    "damaged",
+    "imprint",
+    "nonce",
+    "policy",
+    "signature",
+    "certificate",
+    "purpose",
+    "expired",
+    "algorithm",
+    "time",
+    "untrusted",
+    "unknown",
+    "stale",
+    "scope",
+)
 # Errors whose fact `reason` may be one of our codes; other reasons are the system's own words.
 REASONS: Mapping[str, tuple[str, ...]] = {
     "module_unloadable": ("format", "architecture", "no_library"),
     "module_forbidden": ("not_listed", "changed"),
+    "timestamp_unavailable": TRIED,
     "certificate_unusable": ("expired", "not_yet_valid", "key_usage", "key_unsupported", "no_key"),
 }
 
@@ -35,4 +70,22 @@ def reason_text(name: str, language: str, facts: Mapping[str, Any]) -> str:
 
 def worded(name: str, language: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts as the wordings take them."""
-    return {**facts, "reason": reason_text(name, language, facts)} if "reason" in facts else dict(facts)
+    found = dict(facts)
+    if "reason" in facts:
+        found["reason"] = reason_text(name, language, facts)
+    if "tried" in facts:
+        found["tried"] = tried_text(language, str(facts["tried"]))
+    return found
+
+
+def tried_text(language: str, tried: str) -> str:
+    """Who was asked, and why it was in vain: "WHO=REASON; WHO=REASON" in words."""
+    pairs = (one.rpartition("=") for one in tried.split("; ") if one)
+    return "; ".join(f"{who}: {_tried_word(language, reason)}" for who, _, reason in pairs)
+
+
+def _tried_word(language: str, reason: str) -> str:
+    code, _, status = reason.partition(" ")  # "http 503"
+    if code not in TRIED:
+        return reason
+    return f"{text(f'error.timestamp_unavailable.reason.{code}', language)} {status}".rstrip()

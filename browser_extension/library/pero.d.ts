@@ -38,6 +38,9 @@
  * | certificate_unknown, certificate_unusable | 3002, 3003 | the certificate asked for | person |
  * | digest_length, algorithm_unsupported, document_too_large | 3004-3006 | what was to be signed | page |
  * | digest_too_slow | 3011 | no quick library for GOST digests, and the document is large | administrator |
+ * | timestamp_unconfigured, timestamp_unavailable, timestamp_wrong | 3012-3014 | no time-stamp, so no level "t" | person, administrator |
+ * | certificate_revoked | 3015 | a certificate of the signature was revoked | person |
+ * | revocation_unavailable, revocation_unaddressed, issuer_unavailable | 3016-3018 | no level "lt"; `facts.possible_level` | person, administrator |
  * | journal_unwritable | 4001 | the journal cannot be written, so nothing is signed | administrator |
  * | state_unsafe | 4003 | a folder of Pero is open to others | administrator |
  * | not_running | 4009 | Pero is installed and does not run | person |
@@ -59,6 +62,8 @@ export type ErrorCode =
   | "signature_wrong" | "mechanism_unsupported"
   | "no_certificate" | "certificate_unknown" | "certificate_unusable"
   | "digest_length" | "algorithm_unsupported" | "document_too_large" | "digest_too_slow"
+  | "timestamp_unconfigured" | "timestamp_unavailable" | "timestamp_wrong"
+  | "certificate_revoked" | "revocation_unavailable" | "revocation_unaddressed" | "issuer_unavailable"
   | "journal_unwritable" | "state_unsafe" | "not_running"
   | "not_installed" | "host_missing" | "host_forbidden" | "host_exited" | "unreachable" | "connection_lost"
   | (string & {});
