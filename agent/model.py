@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 
@@ -71,3 +73,17 @@ class Digest(msgspec.Struct, frozen=True):
     others: tuple[
         tuple[str, bytes], ...
     ] = ()  # algorithm, value: of the same content, for keys that sign no `algorithm`
+
+
+def _nothing() -> None:
+    return None
+
+
+class Streamed(Digest, frozen=True):
+    """A document that is too large to be held: its content was read once, piece by piece, by ourselves."""
+
+    beginning: bytes = b""  # of its content, as much as a preview shows
+    media_type: str = "application/octet-stream"
+    unchanged: Callable[[], None] = (
+        _nothing  # raises FileChanged where the content is another one by now; asks the disk
+    )

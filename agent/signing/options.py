@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from agent.errors import BadParameters
-from agent.model import Digest, Document
+from agent.model import Digest, Document, Streamed
 
 CMS_FORMATS = frozenset({"cms", "cades"})
 XML_FORMATS = frozenset({"xmldsig", "xades"})
@@ -70,18 +70,22 @@ class SignatureOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def check(options: SignatureOptions, document: Document | Digest, *, attached: bool, digest_named: bool) -> None:
     """Raises BadParameters at a combination that there is not. `digest_named`: the request names a digest algorithm."""
-    for wrong, detail in _rules(options, isinstance(document, Digest), attached, digest_named):
+    for wrong, detail in (
+        *_rules(options, document, attached, digest_named),
+        *_rules_of_streams(options, document, attached),
+    ):
         if wrong:
             raise BadParameters(detail=detail)
 
 
 def _rules(
-    options: SignatureOptions, bare_digest: bool, attached: bool, digest_named: bool
+    options: SignatureOptions, document: Document | Digest, attached: bool, digest_named: bool
 ) -> tuple[tuple[bool, str], ...]:
     kind = options.format
     is_cms, is_xml = kind in CMS_FORMATS, kind in XML_FORMATS
+    bare_digest = isinstance(document, Digest) and not isinstance(document, Streamed)
     return (
-        (bare_digest and not is_cms, f"{kind} needs the document and not its digest"),
+        (isinstance(document, Digest) and not is_cms, f"{kind} needs the document and not its digest"),
         (bare_digest and (attached or digest_named), "a digest cannot be attached, nor digested again"),
         (attached and not is_cms, f"attached does not go with {kind}"),
         (options.level != "b" and kind not in WITH_LEVELS, f"{kind} has no level {options.level}"),
@@ -96,4 +100,15 @@ def _rules(
         (options.mode == "counter_sign" and options.name, "a counter-signature has no document to name"),
         (options.pdf is not None and kind != "pades", f"pdf does not go with {kind}"),
         (options.xml is not None and not is_xml, f"xml does not go with {kind}"),
+    )
+
+
+def _rules_of_streams(
+    options: SignatureOptions, document: Document | Digest, attached: bool
+) -> tuple[tuple[bool, str], ...]:
+    """Content that nobody holds is put into a signature while it is copied (cms.stream): in DER, and in a new one."""
+    put_in = attached and isinstance(document, Streamed)
+    return (
+        (put_in and options.encoding != "der", "so large a document is attached in der only"),
+        (put_in and options.mode is not None, "so large a document is attached to a new signature only"),
     )

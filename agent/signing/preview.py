@@ -8,7 +8,7 @@ import re
 
 from agent.algorithms import SHA256
 from agent.consent.prompter import ShownDocument
-from agent.model import Digest, Document
+from agent.model import Digest, Document, Streamed
 from agent.texts.visible import visible
 
 MAX_PREVIEW = 80_000  # bytes of the document whose text is shown
@@ -18,6 +18,8 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 
 def shown(document: Document | Digest) -> ShownDocument:
     """The document as a window shows it; the digest shown is SHA-256 of the content, or the one that was given."""
+    if isinstance(document, Streamed):
+        return _streamed(document)
     if isinstance(document, Digest):
         return ShownDocument(
             name=document.name,
@@ -42,14 +44,30 @@ def shown(document: Document | Digest) -> ShownDocument:
     )
 
 
-def preview_text(content: bytes) -> str | None:
+def _streamed(document: Streamed) -> ShownDocument:
+    """Of a document that was read piece by piece the window shows the beginning, as of every other."""
+    size = document.size or 0
+    preview = preview_text(document.beginning, is_whole=size <= len(document.beginning))
+    return ShownDocument(
+        name=document.name,
+        media_type=document.media_type,
+        size=size,
+        digest_algorithm=document.algorithm,
+        digest=document.value.hex(),
+        preview=preview,
+        preview_cut=preview is not None and size > MAX_PREVIEW,
+        digest_only=False,
+    )
+
+
+def preview_text(content: bytes, *, is_whole: bool = True) -> str | None:
     """The beginning of a text in UTF-8 or UTF-16 with a mark; None where it is not text. The type a page claims is
-    not believed."""
+    not believed. `is_whole` False: `content` is itself a beginning, and may end inside a character."""
     head = content[:MAX_PREVIEW]
     encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "utf-8")
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        text = decoder.decode(head, final=len(head) == len(content))
+        text = decoder.decode(head, final=is_whole and len(head) == len(content))
     except UnicodeDecodeError:
         return None
     if "\0" in text or len(_CONTROLS.findall(text)) > len(text) // 100:
