@@ -244,6 +244,78 @@ class KeyForeign(PeroError):
     code, name, actor = 2017, "key_foreign", Actor.PERSON
 
 
+class PinInvalid(PeroError):
+    """The token does not take this as a new PIN, or wants another. Facts: token, reason (refused, weak, expired)."""
+
+    code, name, actor, retriable = 2018, "pin_invalid", Actor.PERSON, True
+
+
+class SoPinIncorrect(PeroError):
+    """The security officer's PIN, or the PUK. Facts: token, tries_left (int, or None), count_low, final_try."""
+
+    code, name, actor, retriable = 2019, "so_pin_incorrect", Actor.PERSON, True
+
+
+class SoPinLocked(PeroError):
+    """The security officer's PIN, or the PUK, is locked. Facts: token."""
+
+    code, name, actor = 2020, "so_pin_locked", Actor.PERSON
+
+
+class PassphraseIncorrect(PeroError):
+    """Of a PKCS#12 file on its way to a token; no PIN was tried. Facts: file."""
+
+    code, name, actor, retriable = 2021, "passphrase_incorrect", Actor.PERSON, True
+
+
+class TokenReadOnly(PeroError):
+    """The token cannot be written to. Facts: token."""
+
+    code, name, actor = 2022, "token_read_only", Actor.PERSON
+
+
+class TokenFull(PeroError):
+    """The token has no memory left for this. Facts: token."""
+
+    code, name, actor = 2023, "token_full", Actor.PERSON
+
+
+class ObjectExists(PeroError):
+    """It is on the token already. Facts: token, kind (certificate, key), id (CKA_ID in hex)."""
+
+    code, name, actor = 2024, "object_exists", Actor.PERSON
+
+
+class ObjectAbsent(PeroError):
+    """It is not on the token (any more). Facts: token, kind (certificate, key, data), id (CKA_ID in hex)."""
+
+    code, name, actor, retriable = 2025, "object_absent", Actor.PERSON, True
+
+
+class ObjectProtected(PeroError):
+    """The token does not let it be changed or deleted. Facts: token, operation (the PKCS#11 call)."""
+
+    code, name, actor = 2026, "object_protected", Actor.PERSON
+
+
+class SoLoginRequired(PeroError):
+    """The token lets only its security officer do this. Facts: token, operation (the PKCS#11 call)."""
+
+    code, name, actor = 2027, "so_login_required", Actor.PERSON
+
+
+class PinAlreadySet(PeroError):
+    """The token has a user PIN already. Facts: token."""
+
+    code, name, actor = 2028, "pin_already_set", Actor.PERSON
+
+
+class OperationUnsupported(PeroError):
+    """The token's driver, or its kind, cannot do this. Facts: token, operation (the PKCS#11 call)."""
+
+    code, name, actor = 2029, "operation_unsupported", Actor.PERSON
+
+
 # 3000: certificates, documents, signatures
 
 
@@ -363,6 +435,12 @@ class IssuerUnavailable(PeroError):
     code, name, actor, retriable = 3018, "issuer_unavailable", Actor.PERSON, True
 
 
+class SubjectInvalid(PeroError):
+    """An attribute of a certificate's subject. Facts: attribute, reason (missing, length, characters, check_digit)."""
+
+    code, name, actor = 3019, "subject_invalid", Actor.PERSON
+
+
 # 4000: the machine, settings, journal, files
 
 
@@ -466,10 +544,13 @@ ERRORS: tuple[type[PeroError], ...] = (
     TokenAbsent, PinIncorrect, PinLocked, PinCancelled, PinNotSet, WorkerDied, WorkerHung, ModuleUnloadable,
     TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
     ModuleForbidden, KeyForeign,
+    PinInvalid, SoPinIncorrect, SoPinLocked, PassphraseIncorrect, TokenReadOnly, TokenFull, ObjectExists, ObjectAbsent,
+    ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,
     RevocationUnavailable, RevocationUnaddressed, IssuerUnavailable,
+    SubjectInvalid,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,

@@ -46,6 +46,8 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "module_unloadable": ("format", "architecture", "no_library"),
     "module_forbidden": ("not_listed", "changed"),
     "timestamp_unavailable": TRIED,
+    "pin_invalid": ("refused", "weak", "expired"),
+    "subject_invalid": ("missing", "length", "characters", "check_digit"),
     "certificate_unusable": ("expired", "not_yet_valid", "key_usage", "key_unsupported", "no_key"),
 }
 

@@ -32,6 +32,7 @@
  * | key_absent | 2010 | there is a certificate without its key | person |
  * | module_forbidden | 2016 | policy does not allow the token's driver | administrator |
  * | key_foreign | 2017 | the key is in another product's container on the token | person |
+ * | pin_invalid | 2018 | the PIN has expired; it has to be changed | person |
  * | signature_wrong | 2013 | the token's signature does not verify; it was not let out | administrator |
  * | mechanism_unsupported | 2014 | the token cannot do this algorithm | person |
  * | no_certificate | 3001 | no certificate fits | person |
@@ -57,6 +58,7 @@ export type ErrorCode =
   | "not_allowed" | "refused" | "window_closed" | "expired" | "cancelled" | "busy" | "stopping" | "window_unavailable"
   | "message_too_large" | "frame_refused" | "origin_refused"
   | "token_absent" | "pin_incorrect" | "pin_locked" | "pin_cancelled" | "pin_not_set" | "pin_length"
+  | "pin_invalid"
   | "worker_died" | "worker_hung" | "module_unloadable" | "token_failed" | "key_absent"
   | "module_forbidden" | "key_foreign"
   | "signature_wrong" | "mechanism_unsupported"

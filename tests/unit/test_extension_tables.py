@@ -17,6 +17,9 @@ NEVER_TOLD_TO_PAGES = {  # of commands and of the journal: no method that a page
     "unattended_forbidden", "key_file_damaged", "key_file_without_key", "signature_damaged", "certificate_damaged",
     "content_missing", "journal_tampered", "already_running", "file_unreadable", "file_unwritable",
     "settings_damaged", "ports_taken", "certificate_ambiguous",
+    "so_pin_incorrect", "so_pin_locked", "passphrase_incorrect", "token_read_only", "token_full", "object_exists",
+    "object_absent", "object_protected", "so_login_required", "pin_already_set", "operation_unsupported",
+    "subject_invalid",
 }  # fmt: skip
 
 
