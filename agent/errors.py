@@ -441,6 +441,12 @@ class SubjectInvalid(PeroError):
     code, name, actor = 3019, "subject_invalid", Actor.PERSON
 
 
+class UploadUnknown(PeroError):
+    """There is no such upload or download of this page; it ended, or its connection did."""
+
+    code, name, actor, retriable = 3020, "upload_unknown", Actor.PAGE, True
+
+
 # 4000: the machine, settings, journal, files
 
 
@@ -498,6 +504,20 @@ class NotRunning(PeroError):
     code, name, actor, retriable = 4009, "not_running", Actor.PERSON, True
 
 
+class FileChanged(PeroError):
+    """The file changed, grew, shrank or went away while it was being signed. Facts: path."""
+
+    code, name, actor, retriable = 4010, "file_changed", Actor.PERSON, True
+
+
+class StorageFull(PeroError):
+    """No room for a large document that a page hands over: the disk, or what settings allow.
+
+    Facts: limit (bytes, of settings; None where the disk is full)."""
+
+    code, name, actor, retriable = 4011, "storage_full", Actor.PERSON, True
+
+
 # 5000: raised in the browser (extension and page library), listed here because the table is one
 
 
@@ -551,8 +571,10 @@ ERRORS: tuple[type[PeroError], ...] = (
     TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,
     RevocationUnavailable, RevocationUnaddressed, IssuerUnavailable,
     SubjectInvalid,
+    UploadUnknown,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
+    FileChanged, StorageFull,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,
 )  # fmt: skip
 

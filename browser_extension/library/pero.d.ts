@@ -42,8 +42,11 @@
  * | timestamp_unconfigured, timestamp_unavailable, timestamp_wrong | 3012-3014 | no time-stamp, so no level "t" | person, administrator |
  * | certificate_revoked | 3015 | a certificate of the signature was revoked | person |
  * | revocation_unavailable, revocation_unaddressed, issuer_unavailable | 3016-3018 | no level "lt"; `facts.possible_level` | person, administrator |
+ * | upload_unknown | 3020 | the document that was handed over is no longer there: hand it over again | page |
  * | journal_unwritable | 4001 | the journal cannot be written, so nothing is signed | administrator |
  * | state_unsafe | 4003 | a folder of Pero is open to others | administrator |
+ * | file_changed | 4010 | the document handed over was damaged on that machine's disk before it came back | person |
+ * | storage_full | 4011 | no room on that machine for so large a document | person |
  * | not_running | 4009 | Pero is installed and does not run | person |
  * | not_installed | 5001 | the extension is not in this browser | person |
  * | host_missing, host_forbidden | 5002, 5003 | the browser does not find or allow Pero's program: `pero setup` | administrator |
@@ -66,6 +69,7 @@ export type ErrorCode =
   | "digest_length" | "algorithm_unsupported" | "document_too_large" | "digest_too_slow"
   | "timestamp_unconfigured" | "timestamp_unavailable" | "timestamp_wrong"
   | "certificate_revoked" | "revocation_unavailable" | "revocation_unaddressed" | "issuer_unavailable"
+  | "upload_unknown" | "file_changed" | "storage_full"
   | "journal_unwritable" | "state_unsafe" | "not_running"
   | "not_installed" | "host_missing" | "host_forbidden" | "host_exited" | "unreachable" | "connection_lost"
   | (string & {});
