@@ -7,7 +7,12 @@ The agent makes the pair, hands over both ends and keeps none. The conversation,
     worker -> asker   {"say": "ask", "retry": true, ...} after a wrong PIN; {"say": "accepted"};
                       {"say": "failed", "error": NAME, "facts": {...}}: the conversation is over
 
-A `descriptor` source is a plain file (``--pin-fd``): its first line is the PIN; there is one try and no conversation.
+Some operations need several secrets, one after another: the old PIN, then the new one; the passphrase of a file, then
+the PIN of the token it goes to. `Ask.purpose` says which is asked for. `accepted` is said after each secret that was
+checked and found right, and more may be asked after it; the end is the channel's end.
+
+A `descriptor` source is a plain file (``--pin-fd``): it has a line for each secret, in the order in which they are
+asked; there is one try and no conversation.
 
 Python cannot promise that no copy of a PIN remains: `Pin` overwrites the one buffer it owns, and is otherwise only
 kept from getting into logs, comparisons and other processes by accident.
@@ -74,20 +79,35 @@ class PinSource(msgspec.Struct):
             self.descriptor = -1
 
 
-class Ask(msgspec.Struct, frozen=True, tag_field="say", tag="ask"):
-    """The worker asks for the PIN. `retry`: the one before was wrong. Flags as CK_TOKEN_INFO tells them."""
+Purpose = Literal["pin", "so_pin", "puk", "new_pin", "passphrase"]
 
+
+class Ask(msgspec.Struct, frozen=True, tag_field="say", tag="ask"):
+    """The worker asks for a secret. `retry`: the one before was wrong. Flags as CK_TOKEN_INFO tells them, those of the
+    security officer's PIN where that (or the PUK) is asked for.
+
+    `purpose` "new_pin": the PIN (or the passphrase of a key file) to be set, which the asker has typed twice.
+    """
+
+    purpose: Purpose = "pin"
     retry: bool = False
     tries_left: int | None = None
     count_low: bool = False
     final_try: bool = False
     protected_path: bool = False
+    minimum: int | None = None  # bytes of UTF-8; None where it is not known
+    maximum: int | None = None  # bytes of UTF-8
     error: str = ""  # after a PIN that was not tried: name of the error, such as pin_length
     facts: dict[str, str | int | bool | None] = {}
 
 
 class Accepted(msgspec.Struct, frozen=True, tag_field="say", tag="accepted"):
-    """The PIN was right; the signature is being made."""
+    """The secret was right; what it was asked for is being done, or the next one is asked for.
+
+    `default_pin`: it is one that the vendor gives to every token. For the asker alone; the agent is not told.
+    """
+
+    default_pin: bool = False
 
 
 class Failed(msgspec.Struct, frozen=True, tag_field="say", tag="failed"):

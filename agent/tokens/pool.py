@@ -19,6 +19,7 @@ from agent.ipc.pin import PinSource
 from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, TokenState
 from agent.policy import Policy
 from agent.tokens import devices, messages
+from agent.tokens.management import TokenManagement
 from agent.tokens.process import WorkerProcess
 from agent.tokens.signature_order import SignatureOrders
 from agent.tokens.vendors import has_readers
@@ -58,6 +59,7 @@ class TokenPool:
         self._idle = idle
         self._orders = SignatureOrders()
         self._workers: dict[str, WorkerProcess] = {}
+        self.management = TokenManagement()
 
     async def listing(self) -> Listing:
         """All certificates and tokens, key files first; a module that fails is a row of `faults`, never an exception.
