@@ -332,7 +332,9 @@ class CertificateUnknown(PeroError):
 
 
 class CertificateUnusable(PeroError):
-    """Facts: thumbprint, reason (expired, not_yet_valid, key_usage, key_unsupported, no_key), from_day, to_day."""
+    """Facts: thumbprint, reason (expired, not_yet_valid, key_period_over, key_period_not_begun, key_usage,
+    key_unsupported, no_key), from_day, to_day.
+    """
 
     code, name, actor = 3003, "certificate_unusable", Actor.PERSON
 
@@ -445,6 +447,28 @@ class UploadUnknown(PeroError):
     """There is no such upload or download of this page; it ended, or its connection did."""
 
     code, name, actor, retriable = 3020, "upload_unknown", Actor.PAGE, True
+
+
+class ContentDiffers(PeroError):
+    """The content is not what the existing signature, to which another is added, was made over."""
+
+    code, name, actor = 3021, "content_differs", Actor.PAGE
+
+
+class SignerUnknown(PeroError):
+    """The existing signature has no such signer to be counter-signed, or several and none was named. Facts: count
+    (signers).
+    """
+
+    code, name, actor = 3022, "signer_unknown", Actor.PAGE
+
+
+class ExistingUnsupported(PeroError):
+    """No signer can be added to this existing signature. Facts: reason (too_large, too_many_signers, encoding,
+    content_type, not_octets).
+    """
+
+    code, name, actor = 3023, "existing_unsupported", Actor.PAGE
 
 
 # 4000: the machine, settings, journal, files
@@ -572,6 +596,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     RevocationUnavailable, RevocationUnaddressed, IssuerUnavailable,
     SubjectInvalid,
     UploadUnknown,
+    ContentDiffers, SignerUnknown, ExistingUnsupported,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     FileChanged, StorageFull,

@@ -48,7 +48,16 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "timestamp_unavailable": TRIED,
     "pin_invalid": ("refused", "weak", "expired"),
     "subject_invalid": ("missing", "length", "characters", "check_digit"),
-    "certificate_unusable": ("expired", "not_yet_valid", "key_usage", "key_unsupported", "no_key"),
+    "existing_unsupported": ("too_large", "too_many_signers", "encoding", "content_type", "not_octets"),
+    "certificate_unusable": (
+        "expired",
+        "not_yet_valid",
+        "key_period_over",
+        "key_period_not_begun",
+        "key_usage",
+        "key_unsupported",
+        "no_key",
+    ),
 }
 
 

@@ -38,11 +38,15 @@
  * | no_certificate | 3001 | no certificate fits | person |
  * | certificate_unknown, certificate_unusable | 3002, 3003 | the certificate asked for | person |
  * | digest_length, algorithm_unsupported, document_too_large | 3004-3006 | what was to be signed | page |
+ * | signature_damaged | 3007 | the signature to which another is to be added cannot be read | person |
  * | digest_too_slow | 3011 | no quick library for GOST digests, and the document is large | administrator |
  * | timestamp_unconfigured, timestamp_unavailable, timestamp_wrong | 3012-3014 | no time-stamp, so no level "t" | person, administrator |
  * | certificate_revoked | 3015 | a certificate of the signature was revoked | person |
  * | revocation_unavailable, revocation_unaddressed, issuer_unavailable | 3016-3018 | no level "lt"; `facts.possible_level` | person, administrator |
  * | upload_unknown | 3020 | the document that was handed over is no longer there: hand it over again | page |
+ * | content_differs | 3021 | the document is not the one under the existing signature | page |
+ * | signer_unknown | 3022 | no such signer in the existing signature | page |
+ * | existing_unsupported | 3023 | nothing can be added to the existing signature | page |
  * | journal_unwritable | 4001 | the journal cannot be written, so nothing is signed | administrator |
  * | state_unsafe | 4003 | a folder of Pero is open to others | administrator |
  * | file_changed | 4010 | the document handed over was damaged on that machine's disk before it came back | person |
@@ -69,6 +73,7 @@ export type ErrorCode =
   | "digest_length" | "algorithm_unsupported" | "document_too_large" | "digest_too_slow"
   | "timestamp_unconfigured" | "timestamp_unavailable" | "timestamp_wrong"
   | "certificate_revoked" | "revocation_unavailable" | "revocation_unaddressed" | "issuer_unavailable"
+  | "signature_damaged" | "content_differs" | "signer_unknown" | "existing_unsupported"
   | "upload_unknown" | "file_changed" | "storage_full"
   | "journal_unwritable" | "state_unsafe" | "not_running"
   | "not_installed" | "host_missing" | "host_forbidden" | "host_exited" | "unreachable" | "connection_lost"

@@ -14,7 +14,7 @@ EXTENSION = Path(__file__).resolve().parents[2] / "browser_extension"
 TABLE = {error.name: (error.code, str(error.actor), error.retriable) for error in ERRORS}
 ROW = re.compile(r"^  (\w+): \[(-?\d+), \"(\w+)\", (true|false)", re.MULTILINE)
 NEVER_TOLD_TO_PAGES = {  # of commands and of the journal: no method that a page may call raises them
-    "unattended_forbidden", "key_file_damaged", "key_file_without_key", "signature_damaged", "certificate_damaged",
+    "unattended_forbidden", "key_file_damaged", "key_file_without_key", "certificate_damaged",
     "content_missing", "journal_tampered", "already_running", "file_unreadable", "file_unwritable",
     "settings_damaged", "ports_taken", "certificate_ambiguous",
     "so_pin_incorrect", "so_pin_locked", "passphrase_incorrect", "token_read_only", "token_full", "object_exists",
