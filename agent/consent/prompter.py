@@ -6,13 +6,14 @@ A dialogue that is cancelled (asyncio) takes its window away.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 import msgspec
 
 from agent.errors import PeroError
-from agent.ipc.pin import PinSource
+from agent.ipc.pin import PinSource, Purpose
 
 
 class ConnectionPrompt(msgspec.Struct, frozen=True):
@@ -42,8 +43,8 @@ class OfferedCertificate(msgspec.Struct, frozen=True):
     token_label: str
     token_serial: str
     warnings: tuple[str, ...]  # of the token: pin_count_low, pin_final_try, pin_locked, pin_to_be_changed, pin_not_set
-    problems: tuple[str, ...]  # of the certificate: expired, not_yet_valid, key_usage, no_key, key_unsupported; a name
-    # of the catalogue ("problem.expired"). With problems it is shown, with its reason, and cannot be chosen.
+    problems: tuple[str, ...]  # of the certificate: names of the catalogue ("problem.expired", "problem.other_inn").
+    # With problems it is shown, with its reason, and cannot be chosen.
     protected_path: bool = False
     key_file: bool = False  # the secret is the passphrase of a key file, not the PIN of a token
 
@@ -56,6 +57,15 @@ class ChoicePrompt(msgspec.Struct, frozen=True):
     certificates: tuple[OfferedCertificate, ...]  # usable ones first; may be empty
     faults: tuple[str, ...]  # sentences about modules that did not answer
     language: str
+    insert_token: bool = False  # no token is there: the prompt may wait for one
+
+
+class Offered(msgspec.Struct, frozen=True):
+    """What is on offer now, after a token came or went while the prompt is open."""
+
+    certificates: tuple[OfferedCertificate, ...]
+    faults: tuple[str, ...]
+    insert_token: bool = False
 
 
 class ShownDocument(msgspec.Struct, frozen=True):
@@ -82,12 +92,32 @@ class SigningPrompt(msgspec.Struct, frozen=True):
     chosen: str | None  # thumbprint to begin with; None: the first usable one
     faults: tuple[str, ...]
     language: str
+    insert_token: bool = False  # no token is there: the prompt may wait for one
+
+
+Updates = AsyncIterator[Offered]  # of an open prompt; a prompter that shows no list leaves them alone
 
 
 class PassphrasePrompt(msgspec.Struct, frozen=True):
     """The passphrase of a key file is needed, to add it."""
 
     file_name: str
+    language: str
+
+
+class TokenPrompt(msgspec.Struct, frozen=True):
+    """Something is to be done on a token, or to a key file. The prompt ends in the secrets that it takes."""
+
+    action: str  # a name of the catalogue ("token_action.change_pin.title")
+    token_label: str
+    token_serial: str
+    token_reader: str
+    details: tuple[tuple[str, str], ...]  # label key of the catalogue ("token_detail.key"), value: plain text
+    losses: tuple[tuple[str, str], ...]  # what will be gone for ever: key of the catalogue ("token_loss.key"), its name
+    secrets: tuple[Purpose, ...]  # what the worker is going to ask for, in this order
+    warnings: tuple[str, ...]  # of the token, as OfferedCertificate has them
+    protected_path: bool
+    key_file: bool
     language: str
 
 
@@ -109,8 +139,13 @@ class Dialogue(Protocol):
         """Show why it did not work; the person may try again or close."""
         ...
 
-    async def done(self) -> None:
-        """It worked: the prompt goes away."""
+    async def done(self) -> bool:
+        """It worked: the prompt goes away. True where it stays, to offer that the PIN be changed: the person typed the
+        one that the token came with, or the token wants it changed."""
+        ...
+
+    async def offer_taken(self) -> bool:
+        """Where `done` was True: wait whether the person wants the PIN changed now. Then the prompt is gone."""
         ...
 
 
@@ -126,10 +161,14 @@ class Prompter(Protocol):
         """Raises Refused, WindowClosed."""
         ...
 
-    async def choose_certificate(self, prompt: ChoicePrompt) -> str:
+    async def choose_certificate(self, prompt: ChoicePrompt, updates: Updates | None = None) -> str:
         """The thumbprint chosen. Raises Refused, WindowClosed."""
         ...
 
-    def ask_signature(self, prompt: SigningPrompt) -> AbstractAsyncContextManager[Dialogue]: ...
+    def ask_signature(
+        self, prompt: SigningPrompt, updates: Updates | None = None
+    ) -> AbstractAsyncContextManager[Dialogue]: ...
 
     def ask_passphrase(self, prompt: PassphrasePrompt) -> AbstractAsyncContextManager[Dialogue]: ...
+
+    def ask_token(self, prompt: TokenPrompt) -> AbstractAsyncContextManager[Dialogue]: ...

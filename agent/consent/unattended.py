@@ -15,6 +15,8 @@ from agent.consent.prompter import (
     OfferedCertificate,
     PassphrasePrompt,
     SigningPrompt,
+    TokenPrompt,
+    Updates,
 )
 from agent.errors import CertificateAmbiguous, NoCertificate, PeroError, PinCancelled, Refused
 from agent.ipc.pin import PinSource
@@ -34,13 +36,18 @@ class CommandPrompter:
         """A command is not a site."""
         raise Refused()
 
-    async def choose_certificate(self, prompt: ChoicePrompt) -> str:
+    async def choose_certificate(self, prompt: ChoicePrompt, updates: Updates | None = None) -> str:
         return only_usable(prompt.certificates)
 
-    def ask_signature(self, prompt: SigningPrompt) -> AbstractAsyncContextManager[Dialogue]:
+    def ask_signature(
+        self, prompt: SigningPrompt, updates: Updates | None = None
+    ) -> AbstractAsyncContextManager[Dialogue]:
         return self._dialogue(prompt.chosen, prompt.certificates)
 
     def ask_passphrase(self, prompt: PassphrasePrompt) -> AbstractAsyncContextManager[Dialogue]:
+        return self._dialogue("", ())
+
+    def ask_token(self, prompt: TokenPrompt) -> AbstractAsyncContextManager[Dialogue]:
         return self._dialogue("", ())
 
     @asynccontextmanager
@@ -86,5 +93,9 @@ class _CommandDialogue:
     async def failed(self, error: PeroError) -> None:
         self._error = error
 
-    async def done(self) -> None:
-        return None
+    async def done(self) -> bool:
+        """Whoever holds the other end of a conversation was told by the worker what there is to tell."""
+        return False
+
+    async def offer_taken(self) -> bool:
+        return False

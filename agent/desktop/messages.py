@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.consent.prompter import ChoicePrompt, ConnectionPrompt, PassphrasePrompt, SigningPrompt
+from agent.consent.prompter import (
+    ChoicePrompt,
+    ConnectionPrompt,
+    Offered,
+    PassphrasePrompt,
+    SigningPrompt,
+    TokenPrompt,
+)
 from agent.errors import Fact
 
 MAX_MESSAGE = 8 << 20  # bytes; a prompt with a preview and many certificates is far below
@@ -31,6 +38,16 @@ class ShowPassphrase(msgspec.Struct, frozen=True, tag_field="say", tag="passphra
     prompt: PassphrasePrompt
 
 
+class ShowToken(msgspec.Struct, frozen=True, tag_field="say", tag="token"):
+    prompt: TokenPrompt
+
+
+class Offer(msgspec.Struct, frozen=True, tag_field="say", tag="offer"):
+    """Tokens came or went: these are the certificates now."""
+
+    offered: Offered
+
+
 class Failed(msgspec.Struct, frozen=True, tag_field="say", tag="failed"):
     """It did not work; the window says so and the person may try again."""
 
@@ -39,7 +56,7 @@ class Failed(msgspec.Struct, frozen=True, tag_field="say", tag="failed"):
 
 
 class Done(msgspec.Struct, frozen=True, tag_field="say", tag="done"):
-    """It worked: the window goes away."""
+    """It worked: the window goes away, or answers that it is `Offering` something."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag_field="say", tag="ready"):
@@ -66,9 +83,17 @@ class Confirmed(msgspec.Struct, frozen=True, tag_field="say", tag="confirmed"):
     thumbprint: str
 
 
-Show = ShowConnection | ShowChoice | ShowSigning | ShowPassphrase
-ToWindow = Show | Failed | Done
-FromWindow = Ready | Unavailable | Refused | Allowed | Confirmed
+class Offering(msgspec.Struct, frozen=True, tag_field="say", tag="offering"):
+    """After `Done`: the window stays, and offers to change the PIN."""
+
+
+class ChangePin(msgspec.Struct, frozen=True, tag_field="say", tag="change_pin"):
+    """The person took that offer. The window is going away."""
+
+
+Show = ShowConnection | ShowChoice | ShowSigning | ShowPassphrase | ShowToken
+ToWindow = Show | Offer | Failed | Done
+FromWindow = Ready | Unavailable | Refused | Allowed | Confirmed | Offering | ChangePin
 
 _encoder = msgspec.json.Encoder()
 _to_window = msgspec.json.Decoder(ToWindow)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Literal
@@ -14,11 +16,15 @@ from agent.consent.prompter import (
     Dialogue,
     PassphrasePrompt,
     SigningPrompt,
+    TokenPrompt,
+    Updates,
 )
 from agent.desktop import messages
-from agent.desktop.window_process import WindowProcess, open_window
-from agent.errors import PeroError
+from agent.desktop.window_process import END_DEADLINE, WindowProcess, open_window
+from agent.errors import PeroError, Refused, WindowClosed
 from agent.ipc.pin import PinSource
+
+_log = logging.getLogger("pero.desktop")
 
 
 class WindowDialogue:
@@ -36,8 +42,21 @@ class WindowDialogue:
     async def failed(self, error: PeroError) -> None:
         await self._window.tell(messages.Failed(error.name, error.facts))
 
-    async def done(self) -> None:
+    async def done(self) -> bool:
         await self._window.tell(messages.Done())
+        try:
+            async with asyncio.timeout(END_DEADLINE):
+                await self._window.answer(messages.Offering)
+        except (Refused, WindowClosed, TimeoutError):
+            return False
+        return True
+
+    async def offer_taken(self) -> bool:
+        try:
+            await self._window.answer(messages.ChangePin)
+        except (Refused, WindowClosed):
+            return False
+        return True
 
 
 class WindowPrompter:
@@ -52,16 +71,50 @@ class WindowPrompter:
         async with open_window(messages.ShowConnection(prompt), self._environment) as window:
             return ConnectionAnswer(remember=(await window.answer(messages.Allowed)).remember)
 
-    async def choose_certificate(self, prompt: ChoicePrompt) -> str:
-        async with open_window(messages.ShowChoice(prompt), self._environment) as window:
+    async def choose_certificate(self, prompt: ChoicePrompt, updates: Updates | None = None) -> str:
+        async with (
+            open_window(messages.ShowChoice(prompt), self._environment) as window,
+            _following(window, updates),
+        ):
             return (await window.answer(messages.Confirmed)).thumbprint
 
     @contextlib.asynccontextmanager
-    async def ask_signature(self, prompt: SigningPrompt) -> AsyncIterator[Dialogue]:
-        async with open_window(messages.ShowSigning(prompt), self._environment) as window:
+    async def ask_signature(self, prompt: SigningPrompt, updates: Updates | None = None) -> AsyncIterator[Dialogue]:
+        async with (
+            open_window(messages.ShowSigning(prompt), self._environment) as window,
+            _following(window, updates),
+        ):
             yield WindowDialogue(window)
 
     @contextlib.asynccontextmanager
     async def ask_passphrase(self, prompt: PassphrasePrompt) -> AsyncIterator[Dialogue]:
         async with open_window(messages.ShowPassphrase(prompt), self._environment) as window:
             yield WindowDialogue(window)
+
+    @contextlib.asynccontextmanager
+    async def ask_token(self, prompt: TokenPrompt) -> AsyncIterator[Dialogue]:
+        async with open_window(messages.ShowToken(prompt), self._environment) as window:
+            yield WindowDialogue(window)
+
+
+@contextlib.asynccontextmanager
+async def _following(window: WindowProcess, updates: Updates | None) -> AsyncIterator[None]:
+    """Tell the window what is on offer, whenever that changes, while the block runs."""
+    if updates is None:
+        yield
+        return
+    telling = asyncio.create_task(_tell(window, updates))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
+
+
+async def _tell(window: WindowProcess, updates: Updates) -> None:
+    """What goes wrong costs the list its freshness, and nothing else."""
+    try:
+        async for offered in updates:
+            await window.tell(messages.Offer(offered))
+    except PeroError as error:
+        _log.warning("updates_ended error=%s", error.name)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -50,23 +50,26 @@ from agent.errors import (
 )
 from agent.ipc.pin import PinSource
 from agent.journal import Journal
-from agent.model import CertificateEntry, Digest, Document, Listing
-from agent.signing.fitting import Candidate, Filter, candidates, offered, signing_with
+from agent.model import CertificateEntry, Digest, Document, Listing, TokenState
+from agent.signing.fitting import Candidate, Filter, candidates, signing_with
+from agent.signing.follow_up import FollowUps, Give, until
 from agent.signing.intention import intention
 from agent.signing.making import Format, Task, encoded, format_named
+from agent.signing.offering import Offer
+from agent.signing.offering import Tokens as OfferedTokens
 from agent.signing.options import SignatureOptions, check
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
-from agent.texts.errors import error_text
 
 LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
 Result = TypeVar("Result")
 
 
-class Tokens(Protocol):
-    """What signing needs of the tokens; `tokens.pool.TokenPool` is one."""
+ChangePin = Callable[[TokenState, Prompter, str], Awaitable[None]]  # the last one: the language
 
-    async def listing(self) -> Listing: ...
+
+class Tokens(OfferedTokens, Protocol):
+    """What signing needs of the tokens; `tokens.pool.TokenPool` is one."""
 
     async def sign(
         self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource
@@ -104,6 +107,8 @@ class Signing:
         self._queue = queue
         self._now = now
         self._loading: asyncio.Future[None] | None = None
+        self.follow_ups = FollowUps()
+        self.change_pin: ChangePin | None = None  # what follows where the person takes the offer to do so
 
     async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
         """Raises the errors of each step; whatever is raised stands in the journal."""
@@ -112,7 +117,9 @@ class Signing:
         facts = _facts(request, document, prompter.kind)
         named = {"origin": request.origin, "document": document.name}
         with intention(self._journal, "sign", facts, durable=False, **named) as begun:  # 2, 9
-            result = await self._sign(request, form, document, prompter, begun.number)
+            result = await self.follow_ups.first(
+                lambda give: self._sign(request, form, document, prompter, begun.number, give)
+            )
             begun.ended("signed", certificate=result.candidate.entry.thumbprint, signature=_sha256(result.signature))
         return result
 
@@ -122,47 +129,68 @@ class Signing:
         with intention(self._journal, "choose", facts, durable=False, origin=origin) as begun:
             async with self._queue.turn():
                 self._load_libraries()
-                listing = await self._tokens.listing()
-                found = candidates(listing, wanted, self._now())
+                offer = Offer(self._tokens, lambda found: candidates(found, wanted, self._now()), prompter, language)
+                await offer.look()
                 prompt = ChoicePrompt(
-                    origin, shown_origin(origin), offered(found), _faults(listing, language), language
+                    origin=origin,
+                    shown_origin=shown_origin(origin),
+                    certificates=offer.now.certificates,
+                    faults=offer.now.faults,
+                    language=language,
+                    insert_token=offer.now.insert_token,
                 )
-                chosen = _usable(found, await prompter.choose_certificate(prompt))
+                chosen = _usable(offer.candidate(await prompter.choose_certificate(prompt, offer.updates())))
             begun.ended("chosen", origin=origin, certificate=chosen.entry.thumbprint)
         return chosen
 
     async def _sign(
-        self, request: SignRequest, form: Format, document: ShownDocument, prompter: Prompter, entry: int
+        self,
+        request: SignRequest,
+        form: Format,
+        document: ShownDocument,
+        prompter: Prompter,
+        entry: int,
+        give: Give[SignResult],
     ) -> SignResult:
+        """`give` is for a result that is there while the prompt still offers to change the PIN."""
+        change = False
         async with self._queue.turn() as patience:
             self._load_libraries()
-            listing = await self._tokens.listing()  # 1
-            found = _fitting(listing, request, self._now())
+            offer = Offer(
+                self._tokens, lambda listing: _fitting(listing, request, self._now()), prompter, request.language
+            )
+            await offer.look()  # 1
             prompt = SigningPrompt(
                 origin=request.origin,
                 shown_origin=shown_origin(request.origin),
                 document=document,
-                certificates=offered(found),
+                certificates=offer.now.certificates,
                 chosen=request.certificate,
-                faults=_faults(listing, request.language),
+                faults=offer.now.faults,
                 language=request.language,
+                insert_token=offer.now.insert_token,
             )
-            async with prompter.ask_signature(prompt) as dialogue:  # 3
+            async with prompter.ask_signature(prompt, offer.updates()) as dialogue:  # 3
                 last: PeroError | None = None
                 while True:
-                    chosen = _usable(found, await _confirmed(dialogue, last))
+                    chosen = _usable(offer.candidate(await _confirmed(dialogue, last)))
                     patience.renew()
                     try:
-                        result = await self._make(request, form, chosen, listing, dialogue, entry)  # 4 to 8
+                        result = await self._make(request, form, chosen, offer.listing, dialogue, entry)  # 4 to 8
                     except PinCancelled:
                         last = None  # the person went back, or away: the next answer tells
                     except PeroError as error:
                         last = error
                         await dialogue.failed(error)
                     else:
-                        await dialogue.done()
-                        return result
+                        break
                     patience.renew()
+                if await dialogue.done():
+                    give(result)
+                    change = await until(self._queue.wanted(), dialogue.offer_taken())
+        if change and self.change_pin is not None:
+            await self.change_pin(chosen.entry.token, prompter, request.language)
+        return result
 
     def _load_libraries(self) -> None:
         """In a thread, the first time: while tokens and then the person are waited for."""
@@ -229,7 +257,7 @@ def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Can
     if request.certificate is not None:
         if not found:
             raise CertificateUnknown(thumbprint=request.certificate)
-        _usable(found, request.certificate)
+        _usable(found[0])
     digests = _digests_asked_for(request)
     if digests:
         found = signing_with(found, digests)
@@ -240,14 +268,11 @@ def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Can
     return found
 
 
-def _usable(found: tuple[Candidate, ...], thumbprint: str) -> Candidate:
-    """The certificate of that thumbprint, if it can sign: what a window says is checked again here."""
-    for candidate in found:
-        if candidate.description.thumbprint == thumbprint:
-            if candidate.problems:
-                raise _unusable(candidate)
-            return candidate
-    raise CertificateUnknown(thumbprint=thumbprint)
+def _usable(candidate: Candidate) -> Candidate:
+    """The candidate, if it can sign: what a window says is checked again here."""
+    if candidate.problems:
+        raise _unusable(candidate)
+    return candidate
 
 
 def _unusable(candidate: Candidate) -> CertificateUnusable:
@@ -315,10 +340,6 @@ def _facts(request: SignRequest, document: ShownDocument, asked_by: str) -> dict
         "attached": request.attached,
         "asked_by": asked_by,
     }
-
-
-def _faults(listing: Listing, language: str) -> tuple[str, ...]:
-    return tuple(error_text(fault.error, language, fault.facts) for fault in listing.faults)
 
 
 def _sha256(content: bytes) -> str:

@@ -21,11 +21,13 @@ class PersonQueue:
     def __init__(self, seconds: float = WINDOW_SECONDS) -> None:
         self._turn = asyncio.Lock()
         self._seconds = seconds
+        self._waiting = 0
+        self._wanted = asyncio.Event()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Patience]:
         """Wait for the person's attention, then hold it. Raises Expired when the window is left alone."""
-        async with self._turn:
+        async with self._in_turn():
             try:
                 async with asyncio.timeout(self._seconds) as limit:
                     yield Patience(limit, self._seconds)
@@ -33,6 +35,25 @@ class PersonQueue:
                 if not limit.expired():
                     raise
                 raise Expired(seconds=int(self._seconds)) from error
+
+    async def wanted(self) -> None:
+        """Wait until somebody waits for a turn: whoever has it for something that can be left should leave it."""
+        await self._wanted.wait()
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._wanted.clear()
+        try:
+            yield
+        finally:
+            self._turn.release()
 
 
 class Patience:

@@ -8,7 +8,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Literal
 
-from agent.consent.prompter import ChoicePrompt, ConnectionAnswer, ConnectionPrompt, PassphrasePrompt, SigningPrompt
+from agent.consent.prompter import (
+    ChoicePrompt,
+    ConnectionAnswer,
+    ConnectionPrompt,
+    PassphrasePrompt,
+    SigningPrompt,
+    TokenPrompt,
+    Updates,
+)
 from agent.errors import PeroError, Refused
 from agent.ipc import pin
 from agent.ipc.pin import PinSource
@@ -25,11 +33,13 @@ class AtOnce:
     async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:
         return ConnectionAnswer(remember=True)
 
-    async def choose_certificate(self, prompt: ChoicePrompt) -> str:
+    async def choose_certificate(self, prompt: ChoicePrompt, updates: Updates | None = None) -> str:
         return prompt.certificates[0].thumbprint
 
     @contextlib.asynccontextmanager
-    async def ask_signature(self, prompt: SigningPrompt) -> AsyncIterator[_AtOnceDialogue]:
+    async def ask_signature(
+        self, prompt: SigningPrompt, updates: Updates | None = None
+    ) -> AsyncIterator[_AtOnceDialogue]:
         dialogue = _AtOnceDialogue(self._typed, prompt.chosen or prompt.certificates[0].thumbprint)
         try:
             yield dialogue
@@ -37,6 +47,9 @@ class AtOnce:
             dialogue.close()
 
     def ask_passphrase(self, prompt: PassphrasePrompt) -> contextlib.AbstractAsyncContextManager[_AtOnceDialogue]:
+        raise Refused()
+
+    def ask_token(self, prompt: TokenPrompt) -> contextlib.AbstractAsyncContextManager[_AtOnceDialogue]:
         raise Refused()
 
 
@@ -67,8 +80,11 @@ class _AtOnceDialogue:
     async def failed(self, error: PeroError) -> None:
         raise AssertionError(error.name)
 
-    async def done(self) -> None:
-        return None
+    async def done(self) -> bool:
+        return False
+
+    async def offer_taken(self) -> bool:
+        return False
 
     def close(self) -> None:
         self._open.close()

@@ -29,6 +29,8 @@ from agent.consent.prompter import (
     Dialogue,
     PassphrasePrompt,
     SigningPrompt,
+    TokenPrompt,
+    Updates,
 )
 from agent.errors import PeroError
 from agent.ipc.pin import PinSource
@@ -114,7 +116,7 @@ class ScriptedPerson:
     def __init__(self) -> None:
         self.connection: PeroError | ConnectionAnswer = ConnectionAnswer(remember=True)
         self.answers: list[PeroError | str | Callable[[], Awaitable[str]] | None] = []
-        self.shown: list[ConnectionPrompt | ChoicePrompt | SigningPrompt | PassphrasePrompt] = []
+        self.shown: list[ConnectionPrompt | ChoicePrompt | SigningPrompt | PassphrasePrompt | TokenPrompt] = []
         self.failures: list[PeroError] = []
         self.open = 0
         self.most_open = 0
@@ -126,12 +128,12 @@ class ScriptedPerson:
             raise self.connection
         return self.connection
 
-    async def choose_certificate(self, prompt: ChoicePrompt) -> str:
+    async def choose_certificate(self, prompt: ChoicePrompt, updates: Updates | None = None) -> str:
         self.shown.append(prompt)
         return await self._answer(prompt.certificates[0].thumbprint if prompt.certificates else "")
 
     @asynccontextmanager
-    async def ask_signature(self, prompt: SigningPrompt) -> AsyncIterator[Dialogue]:
+    async def ask_signature(self, prompt: SigningPrompt, updates: Updates | None = None) -> AsyncIterator[Dialogue]:
         self.shown.append(prompt)
         self.open += 1
         self.most_open = max(self.open, self.most_open)
@@ -142,6 +144,11 @@ class ScriptedPerson:
 
     @asynccontextmanager
     async def ask_passphrase(self, prompt: PassphrasePrompt) -> AsyncIterator[Dialogue]:
+        self.shown.append(prompt)
+        yield _Dialogue(self, "")
+
+    @asynccontextmanager
+    async def ask_token(self, prompt: TokenPrompt) -> AsyncIterator[Dialogue]:
         self.shown.append(prompt)
         yield _Dialogue(self, "")
 
@@ -169,8 +176,11 @@ class _Dialogue:
     async def failed(self, error: PeroError) -> None:
         self._person.failures.append(error)
 
-    async def done(self) -> None:
-        return None
+    async def done(self) -> bool:
+        return False
+
+    async def offer_taken(self) -> bool:
+        return False
 
 
 class Core:
