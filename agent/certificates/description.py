@@ -11,6 +11,7 @@ import msgspec
 
 from agent.algorithms import EC_BITS, RSA_BITS
 from agent.certificates import der, gost_keys, names
+from agent.certificates.usage import UNSAID, Usage, read_usage
 from agent.errors import CertificateDamaged
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Description(msgspec.Struct, frozen=True):
     serial_number: int
     subject_key_identifier: bytes | None
     authority_key_identifier: bytes | None
+    usage: Usage = UNSAID
 
 
 def describe(encoded: bytes) -> Description:
@@ -119,6 +121,7 @@ def _read(encoded: bytes, certificate: x509.Certificate) -> Description:
         serial_number=number,
         subject_key_identifier=certificate.key_identifier,
         authority_key_identifier=certificate.authority_key_identifier,
+        usage=read_usage(encoded),
     )
 
 
@@ -176,11 +179,21 @@ def problems(description: Description, now: datetime.datetime) -> tuple[str, ...
         found.append("expired")
     if now < description.not_before:
         found.append("not_yet_valid")
+    found += _key_period_problems(description.usage, now)
     if description.key_usage is not None and not description.key_usage & SIGNING_USAGES:
         found.append("key_usage")
     if not _key_supported(description):
         found.append("key_unsupported")
     return tuple(found)
+
+
+def _key_period_problems(usage: Usage, now: datetime.datetime) -> list[str]:
+    """The period of the private key is often shorter than the certificate's, in Russia 12 or 15 months."""
+    if usage.key_not_after is not None and now > usage.key_not_after:
+        return ["key_period_over"]
+    if usage.key_not_before is not None and now < usage.key_not_before:
+        return ["key_period_not_begun"]
+    return []
 
 
 def _key_supported(description: Description) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated
 
 import msgspec
 
@@ -13,26 +12,7 @@ from agent.certificates.description import Description, describe, problems
 from agent.consent.prompter import OfferedCertificate
 from agent.errors import CertificateDamaged
 from agent.model import KEY_FILES, CertificateEntry, Listing, TokenState
-
-MAX_FILTER = 64  # entries of each list of a filter
-MAX_FILTER_NAME = 1024  # characters of each
-_Name = Annotated[str, msgspec.Meta(max_length=MAX_FILTER_NAME)]
-_Names = Annotated[tuple[_Name, ...], msgspec.Meta(max_length=MAX_FILTER)]
-
-
-class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a page asks of a certificate; fields left out ask nothing. All of them must hold."""
-
-    thumbprints: _Names | None = None  # SHA-256, lower-case hex
-    issuer: _Name | None = None  # part of the issuer's name (RFC 4514), in any case
-    key_types: _Names | None = None  # "rsa", "ec", "gost256", "gost512"
-
-    def holds(self, description: Description) -> bool:
-        return (
-            (self.thumbprints is None or description.thumbprint in self.thumbprints)
-            and (self.issuer is None or self.issuer.casefold() in description.issuer.casefold())
-            and (self.key_types is None or description.key_type in self.key_types)
-        )
+from agent.signing.filters import Filter
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -49,19 +29,33 @@ def candidates(listing: Listing, wanted: Filter, now: datetime) -> tuple[Candida
     The same certificate found twice (a key file and a token) is offered once, from the place found first that has
     its key. Certificates that cannot be read are left out: `pero diagnose` names them.
     """
-    found: dict[str, Candidate] = {}
+    return _once(one for one in _readable(listing, now) if not wanted.misfits(one.description, now))
+
+
+def left_out(listing: Listing, wanted: Filter, now: datetime) -> tuple[Candidate, ...]:
+    """The certificates that do not fit, with the reasons as their first problems. For the person, never for a page."""
+    found = ((one, wanted.misfits(one.description, now)) for one in _readable(listing, now))
+    return _once(msgspec.structs.replace(one, problems=(*why, *one.problems)) for one, why in found if why)
+
+
+def _readable(listing: Listing, now: datetime) -> Iterator[Candidate]:
     for entry in listing.certificates:
         try:
             description = describe(entry.der)
         except CertificateDamaged:
             continue
-        if is_authority(description) or not wanted.holds(description):
-            continue
-        candidate = Candidate(entry, description, _problems(entry, description, now))
-        known = found.get(entry.thumbprint)
+        if not is_authority(description):
+            yield Candidate(entry, description, _problems(entry, description, now))
+
+
+def _once(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Each certificate once: from the place that has its key, else from the first."""
+    kept: dict[str, Candidate] = {}
+    for candidate in found:
+        known = kept.get(candidate.entry.thumbprint)
         if known is None or (known.problems and not candidate.problems):
-            found[entry.thumbprint] = candidate
-    return tuple(sorted(found.values(), key=_order))
+            kept[candidate.entry.thumbprint] = candidate
+    return tuple(sorted(kept.values(), key=_order))
 
 
 def signing_with(found: tuple[Candidate, ...], digests: Sequence[DigestAlgorithm]) -> tuple[Candidate, ...]:

@@ -11,7 +11,8 @@ from agent.api.caller import Caller
 from agent.api.method import COMMAND, Method, Nothing
 from agent.api.services import Services
 from agent.model import TokenState
-from agent.signing.fitting import Candidate, Filter, candidates, warnings
+from agent.signing.filters import Filter
+from agent.signing.fitting import Candidate, candidates, warnings
 from agent.texts.errors import error_text
 
 

@@ -11,7 +11,7 @@ from agent.api.caller import Caller
 from agent.api.method import PAGE, Method
 from agent.api.services import Services
 from agent.certificates.chain import chain_for
-from agent.signing.fitting import Filter
+from agent.signing.filters import Filter
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

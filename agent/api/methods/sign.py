@@ -14,7 +14,7 @@ from agent.api.method import PAGE, Method
 from agent.api.services import Services
 from agent.errors import BadParameters, FileUnwritable
 from agent.model import Digest, Document
-from agent.signing.fitting import Filter
+from agent.signing.filters import Filter
 from agent.signing.options import SignatureOptions
 from agent.signing.procedure import SignRequest
 

@@ -20,7 +20,7 @@ from agent.api.services import Services
 from agent.certificates.description import describe
 from agent.errors import BadParameters, Cancelled, CertificateDamaged, DigestTooSlow, DocumentTooLarge
 from agent.model import Digest, Document
-from agent.signing.fitting import Filter
+from agent.signing.filters import Filter
 from agent.signing.options import CMS_FORMATS, SignatureOptions
 from agent.signing.procedure import SignRequest
 
