@@ -20,7 +20,7 @@ from typing import Any
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
 from agent.api.services import Services
-from agent.config import LOOPBACK_PORTS, VERSION, Locations, load_settings, locations, secure_folder
+from agent.config import LOOPBACK_PORTS, VERSION, Locations, Settings, load_settings, locations, secure_folder
 from agent.consent.origins import Origins, utc_now
 from agent.consent.prompter import Prompter
 from agent.consent.unattended import CommandPrompter
@@ -41,9 +41,13 @@ from agent.policy import Policy, load_policy
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 from agent.texts.catalogue import language_of
+from agent.timestamp.client import TimestampClient
 from agent.tokens.pool import TokenPool
 from agent.tokens.vendors import find_modules
 from agent.transport.client import LocalClient, PinChoice, encode_request
+from agent.trust.anchors import read_anchors
+from agent.trust.material import MaterialClient
+from agent.trust.path import path_problem
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -74,6 +78,12 @@ class Composition:
         self.prompter: Prompter = WindowPrompter(environment) if prompter is None else prompter
         self.journal = Journal(places.journal, now, system_log())
         self.tokens = TokenPool(lambda: find_modules(_added_modules(places)), places.key_files, policy=self.policy)
+
+        def current() -> Settings:
+            return self.policy.over(load_settings(places.settings))
+
+        self.timestamps = TimestampClient(current, environment, now, path_problem, read_anchors)
+        self.material = MaterialClient(current, environment, now)
         queue = queue or PersonQueue()
         self.port: int | None = None
         self.services = Services(

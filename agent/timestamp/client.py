@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from agent.algorithms import digest_named, new_digest
 from agent.certificates.description import Description
 from agent.config import Settings, TimestampAuthority
-from agent.errors import TimestampUnavailable, TimestampUnconfigured, TimestampWrong
+from agent.errors import CertificateDamaged, TimestampUnavailable, TimestampUnconfigured, TimestampWrong
 from agent.timestamp.credentials import read_password
 from agent.timestamp.request import Rejected, request, token_of
 from agent.timestamp.token import MAX_TOKEN, Timestamp, WrongToken, verify_timestamp
@@ -31,7 +31,7 @@ _NONCE_BITS = 64
 
 # leaf, others, anchors (DER), moment -> why there is no path; `trust.path.path_problem`
 PathProblem = Callable[[Description, Sequence[bytes], Sequence[bytes], datetime], str | None]
-ReadAnchors = Callable[[Path], tuple[bytes, ...]]
+ReadAnchors = Callable[[bytes], tuple[bytes, ...]]  # content of a file; `trust.anchors.read_anchors`
 
 _log = logging.getLogger("pero.timestamp")
 
@@ -129,8 +129,8 @@ class TimestampClient:
         if not authority.anchors:
             return ()
         try:
-            return self._read_anchors(Path(authority.anchors))
-        except (OSError, ValueError) as error:
+            return self._read_anchors(Path(authority.anchors).read_bytes())
+        except (OSError, CertificateDamaged) as error:
             raise Unreached("anchors_file") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,6 +12,8 @@ DIRECT = "direct"
 
 def proxy_for(url: str, setting: str, environment: Mapping[str, str]) -> str:
     """URL of the proxy; empty: none. `setting` is a URL, DIRECT, or empty."""
+    import urllib.request  # late: 10 ms
+
     parts = urlsplit(url)
     if setting:
         return "" if setting == DIRECT else setting
