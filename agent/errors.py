@@ -471,6 +471,48 @@ class ExistingUnsupported(PeroError):
     code, name, actor = 3023, "existing_unsupported", Actor.PAGE
 
 
+class DocumentDamaged(PeroError):
+    """The document cannot be read as what it should be. Facts: format (pdf, xml), detail."""
+
+    code, name, actor = 3024, "document_damaged", Actor.PERSON
+
+
+class DocumentEncrypted(PeroError):
+    """The PDF is encrypted, with a password or for certain readers."""
+
+    code, name, actor = 3025, "document_encrypted", Actor.PERSON
+
+
+class DocumentLocked(PeroError):
+    """An earlier signature in the PDF forbids the change that one more would be."""
+
+    code, name, actor = 3026, "document_locked", Actor.PERSON
+
+
+class DocumentTooComplex(PeroError):
+    """Reading the document took more time or memory than is given to one. Facts: seconds, memory (bytes)."""
+
+    code, name, actor = 3027, "document_too_complex", Actor.PERSON
+
+
+class FormUnsupported(PeroError):
+    """The PDF is an XFA form: what is shown is made by the reader, not by the file's pages."""
+
+    code, name, actor = 3028, "form_unsupported", Actor.PERSON
+
+
+class FieldUnusable(PeroError):
+    """A field of the PDF that cannot take the signature. Facts: field, reason (absent, kind, signed, constrained)."""
+
+    code, name, actor = 3029, "field_unusable", Actor.PAGE
+
+
+class FontAbsent(PeroError):
+    """No font with Cyrillic was found for the visible mark of a PDF signature. Facts: font."""
+
+    code, name, actor = 3030, "font_absent", Actor.ADMINISTRATOR
+
+
 # 4000: the machine, settings, journal, files
 
 
@@ -597,6 +639,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     SubjectInvalid,
     UploadUnknown,
     ContentDiffers, SignerUnknown, ExistingUnsupported,
+    DocumentDamaged, DocumentEncrypted, DocumentLocked, DocumentTooComplex, FormUnsupported, FieldUnusable, FontAbsent,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     FileChanged, StorageFull,

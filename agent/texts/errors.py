@@ -48,6 +48,7 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "timestamp_unavailable": TRIED,
     "pin_invalid": ("refused", "weak", "expired"),
     "subject_invalid": ("missing", "length", "characters", "check_digit"),
+    "field_unusable": ("absent", "kind", "signed", "constrained"),
     "existing_unsupported": ("too_large", "too_many_signers", "encoding", "content_type", "not_octets"),
     "certificate_unusable": (
         "expired",

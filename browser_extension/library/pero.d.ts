@@ -47,6 +47,12 @@
  * | content_differs | 3021 | the document is not the one under the existing signature | page |
  * | signer_unknown | 3022 | no such signer in the existing signature | page |
  * | existing_unsupported | 3023 | nothing can be added to the existing signature | page |
+ * | document_damaged, document_encrypted | 3024, 3025 | the PDF or XML cannot be signed as it is | person |
+ * | document_locked | 3026 | an earlier signature in the PDF forbids another one | person |
+ * | document_too_complex | 3027 | reading the document takes too much time or memory | person |
+ * | form_unsupported | 3028 | the PDF is an XFA form | person |
+ * | field_unusable | 3029 | the named field of the PDF cannot take the signature | page |
+ * | font_absent | 3030 | no font for the visible mark | administrator |
  * | journal_unwritable | 4001 | the journal cannot be written, so nothing is signed | administrator |
  * | state_unsafe | 4003 | a folder of Pero is open to others | administrator |
  * | file_changed | 4010 | the document handed over was damaged on that machine's disk before it came back | person |
@@ -75,6 +81,8 @@ export type ErrorCode =
   | "certificate_revoked" | "revocation_unavailable" | "revocation_unaddressed" | "issuer_unavailable"
   | "signature_damaged" | "content_differs" | "signer_unknown" | "existing_unsupported"
   | "upload_unknown" | "file_changed" | "storage_full"
+  | "document_damaged" | "document_encrypted" | "document_locked" | "document_too_complex"
+  | "form_unsupported" | "field_unusable" | "font_absent"
   | "journal_unwritable" | "state_unsafe" | "not_running"
   | "not_installed" | "host_missing" | "host_forbidden" | "host_exited" | "unreachable" | "connection_lost"
   | (string & {});
