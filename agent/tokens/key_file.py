@@ -10,7 +10,7 @@ import hmac
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agent.algorithms import EC_BITS, RSA_BITS, SignatureAlgorithm
+from agent.algorithms import EC_BITS, PSS, RSA_BITS, SignatureAlgorithm
 from agent.errors import AlgorithmUnsupported, KeyFileDamaged, KeyFileWithoutKey, PinIncorrect
 
 if TYPE_CHECKING:
@@ -91,21 +91,25 @@ def _supported(key: object) -> RSAPrivateKey | EllipticCurvePrivateKey:
             return key
         raise AlgorithmUnsupported(algorithm=f"RSA {key.key_size}")
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        if isinstance(key.curve, (ec.SECP256R1, ec.SECP384R1)) and key.key_size in EC_BITS:
+        if isinstance(key.curve, (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)) and key.key_size in EC_BITS:
             return key
         raise AlgorithmUnsupported(algorithm=key.curve.name)
     raise AlgorithmUnsupported(algorithm=type(key).__name__)
 
 
 def sign(key: RSAPrivateKey | EllipticCurvePrivateKey, algorithm: SignatureAlgorithm, digest: bytes) -> bytes:
-    """PKCS#1 v1.5 block, or DER ECDSA-Sig-Value. Raises AlgorithmUnsupported where the key is of another type."""
+    """PKCS#1 v1.5 block, PSS block with a salt as long as the digest, or DER of Ecdsa-Sig-Value. Raises
+    AlgorithmUnsupported where the key is of another type."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
     kinds = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
     prehashed = utils.Prehashed(kinds[algorithm.digest.name])
     if isinstance(key, rsa.RSAPrivateKey) and algorithm.key_type == "rsa":
-        return key.sign(digest, padding.PKCS1v15(), prehashed)
+        if algorithm.padding != PSS:
+            return key.sign(digest, padding.PKCS1v15(), prehashed)
+        mask = padding.MGF1(kinds[algorithm.digest.name])
+        return key.sign(digest, padding.PSS(mask, algorithm.digest.size), prehashed)
     if isinstance(key, ec.EllipticCurvePrivateKey) and algorithm.key_type == "ec":
         return key.sign(digest, ec.ECDSA(prehashed))
     raise AlgorithmUnsupported(algorithm=algorithm.name)

@@ -171,7 +171,8 @@ class _Signing:
             raise KeyAbsent(thumbprint=self._request.thumbprint, token=info.label)
         data = mechanisms.mechanism_input(self._algorithm, self._request.digest, self._key.field_size)
         mechanism = mechanisms.CKM[self._algorithm.mechanism]
-        signed = session.sign(key.handle, mechanism, data, secret, again=key.always_authenticate)
+        pss = mechanisms.pss_parameters(self._algorithm)
+        signed = session.sign(key.handle, mechanism, data, secret, again=key.always_authenticate, pss=pss)
         try:
             return mechanisms.signature_value(self._algorithm, signed)
         except ValueError as error:

@@ -17,6 +17,7 @@ from PyKCS11 import LowLevel
 
 from agent.errors import ModuleUnloadable, PeroError, PinIncorrect
 from agent.tokens import binaries, return_codes
+from agent.tokens.mechanisms import PssParameters
 from agent.tokens.messages import Facts
 
 SIGNATURE_LIMIT = 1024  # bytes
@@ -217,9 +218,13 @@ class Session:
         """C_Logout; a token that was pulled out is logged out too."""
         self._low.C_Logout(self._session.session)
 
-    def sign(self, key: Any, mechanism: int, data: bytes, pin_again: bytes | None, *, again: bool) -> bytes:
+    def sign(
+        self, key: Any, mechanism: int, data: bytes, pin_again: bytes | None, *, again: bool,
+        pss: PssParameters | None = None,
+    ) -> bytes:  # fmt: skip
         """C_SignInit and C_Sign. `again`: the key wants a login between the two (CKA_ALWAYS_AUTHENTICATE)."""
-        self._check("C_SignInit", self._low.C_SignInit(self._session.session, _mechanism(mechanism), key))
+        chosen = PyKCS11.RSA_PSS_Mechanism(mechanism, *pss) if pss else PyKCS11.Mechanism(mechanism, None)
+        self._check("C_SignInit", self._low.C_SignInit(self._session.session, chosen.to_native(), key))
         if again:
             try:
                 self.login(pin_again, context_specific=True)
@@ -232,10 +237,6 @@ class Session:
     def _check(self, operation: str, code: int) -> None:
         if code != PyKCS11.CKR_OK:
             raise self._module.error(code, operation, self._token)
-
-
-def _mechanism(number: int) -> Any:
-    return PyKCS11.Mechanism(number, None).to_native()
 
 
 def _text(value: Any) -> str:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-_RSA = bytes.fromhex("2a864886f70d010101")  # rsaEncryption
+_RSA = (bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886f70d01010a"))  # rsaEncryption, id-RSASSA-PSS
 _EC = bytes.fromhex("2a8648ce3d0201")  # id-ecPublicKey
 _GOST = {  # GOST R 34.10-2012, RFC 9215 section 4: key type, bytes of x and y together
     bytes.fromhex("2a85030701010101"): ("gost256", 64),
     bytes.fromhex("2a85030701010102"): ("gost512", 128),
 }
 _BARE = {"ec": (65, 97, 133), "gost256": (64,), "gost512": (128,)}  # bytes of a value on its own: P-256, P-384, P-521
-_CURVES = {bytes.fromhex("2a8648ce3d030107"): 32, bytes.fromhex("2b81040022"): 48}  # secp256r1, secp384r1
+_CURVES = {  # secp256r1, secp384r1, secp521r1
+    bytes.fromhex("2a8648ce3d030107"): 32, bytes.fromhex("2b81040022"): 48, bytes.fromhex("2b81040023"): 66,
+}  # fmt: skip
 
 _INTEGER, _BIT_STRING, _OCTET_STRING, _SEQUENCE, _VERSION = 0x02, 0x03, 0x04, 0x30, 0xA0
 
@@ -44,7 +46,7 @@ def public_key(certificate: bytes) -> PublicKey:
     if key.tag != _BIT_STRING or not key.content:
         raise ValueError("no public key")
     bits = key.content[1:]
-    if names[0].content == _RSA:
+    if names[0].content in _RSA:
         return PublicKey("rsa", _first(_elements(_first(_elements(bits), _SEQUENCE)), _INTEGER).lstrip(b"\0"))
     if names[0].content == _EC and len(names) > 1:
         return PublicKey("ec", bits, _CURVES.get(names[1].content, 0))
