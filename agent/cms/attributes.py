@@ -43,9 +43,9 @@ def signed_attributes(
     """The DER SET OF that is digested and signed (RFC 5652 section 5.4).
 
     `content_digest` is made with the digest algorithm of the signature over the content's octets. `signing_time` is
-    aware, written in whole seconds; it is a claim of the signer's clock and no proof. None: left out, as in a PDF, where
-    the claim stands beside the CMS (EN 319 142-1 clause 6.3). `content_type` None: of a
-    counter-signature, which has none (section 11.4). `names_certificate` False: no signing-certificate-v2, so no CAdES.
+    aware, written in whole seconds; it is a claim of the signer's clock and no proof. None: left out, as in a PDF,
+    where the claim stands beside the CMS (EN 319 142-1 clause 6.3). `content_type` None: of a counter-signature, which
+    has none (section 11.4). `names_certificate` False: no signing-certificate-v2, so no CAdES.
     """
     found = [_attribute(MESSAGE_DIGEST, der.tlv(der.OCTET_STRING, content_digest))]
     if signing_time is not None:
