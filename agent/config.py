@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import ipaddress
 import os
 import stat
 import tempfile
@@ -45,6 +46,10 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "keyfiles"
 
     @property
+    def uploads(self) -> Path:
+        return self.state / "uploads"
+
+    @property
     def log(self) -> Path:
         return self.state / "pero.log"
 
@@ -84,6 +89,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()  # asked in this order until one answers
     proxy: str = ""  # of time-stamps and revocation; "direct": none; empty: as the environment or the system says
     certificate_networks: tuple[str, ...] = ()  # "10.0.0.0/8": not public, yet addresses in certificates may lead there
+    upload_bytes: Annotated[int, msgspec.Meta(ge=0)] = 8 << 30  # of large documents that one site hands over; on disk
+
+    def __post_init__(self) -> None:
+        check_networks(self.certificate_networks)
+
+
+def check_networks(named: tuple[str, ...]) -> None:
+    """Raises ValueError unless each is an address or a network in digits."""
+    for one in named:
+        ipaddress.ip_network(one, strict=False)
 
 
 def locations(environment: Mapping[str, str]) -> Locations:

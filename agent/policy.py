@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from agent.config import Settings, TimestampAuthority
+from agent.config import Settings, TimestampAuthority, check_networks
 from agent.errors import SettingsDamaged
 
 POLICY_FILE = Path("/etc/pero/policy.json")
@@ -29,6 +29,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timestamp_authorities: tuple[TimestampAuthority, ...] | None = None  # these and no other; null: the person's own
     proxy: str | None = None  # as in the settings, and in their place
     certificate_networks: tuple[str, ...] | None = None  # as in the settings, and in their place
+
+    def __post_init__(self) -> None:
+        check_networks(self.certificate_networks or ())
 
     def module(self, path: str) -> PolicyModule | None:
         """What is said of a module, by whatever name of its file."""

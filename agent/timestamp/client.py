@@ -68,7 +68,7 @@ class TimestampClient:
             end = asyncio.get_running_loop().time() + WHOLE_SECONDS
             for authority in settings.timestamp_authorities:
                 left = end - asyncio.get_running_loop().time()
-                name = _name(authority)
+                name = name_of(authority)
                 try:
                     return await self._ask(web, authority, octets, digest_algorithm, min(left, EACH_SECONDS))
                 except WrongToken as error:
@@ -134,7 +134,7 @@ class TimestampClient:
             raise Unreached("anchors_file") from error
 
 
-def _name(authority: TimestampAuthority) -> str:
+def name_of(authority: TimestampAuthority) -> str:
     """For people, and without the signs that set the facts of an error apart."""
     name = authority.name or urlsplit(authority.url).netloc.rpartition("@")[2]
     return name.replace("=", " ").replace(";", " ")

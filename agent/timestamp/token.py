@@ -11,11 +11,12 @@ import hmac
 
 import msgspec
 
-from agent.algorithms import ALGORITHMS, DIGESTS, SignatureAlgorithm, new_digest
+from agent.algorithms import ALGORITHMS, DIGESTS, PSS, SignatureAlgorithm, new_digest
 from agent.certificates import der, extensions
 from agent.certificates.chain import SIGNATURES_WITH_DIGEST
 from agent.certificates.description import Description, describe
 from agent.certificates.signatures import is_signature
+from agent.cms.signed_data import signature_algorithm
 from agent.errors import CertificateDamaged
 from agent.timestamp.times import generalized
 
@@ -29,10 +30,11 @@ _CONSTRUCTED_0 = 0xA0
 _KEY_IDENTIFIER = 0x80  # [0] of SignerIdentifier
 _DIGEST_NAMES = {digest.oid: digest.name for digest in DIGESTS}
 _HASHES = {**_DIGEST_NAMES, "1.3.14.3.2.26": "sha1"}  # SHA-1: the first signing-certificate (RFC 2634 section 5.4)
+_DAMAGE = (ValueError, StopIteration, IndexError, CertificateDamaged)  # whatever a malformed structure raises
 _USAGES = frozenset({"digital_signature", "non_repudiation"})
 
 
-class WrongToken(ValueError):
+class WrongToken(Exception):
     """A token that is none of these octets, or none at all. `reason` is one of texts.errors.TRIED."""
 
     def __init__(self, reason: str) -> None:
@@ -61,9 +63,16 @@ def verify_timestamp(token: bytes, octets: bytes) -> Timestamp:
     """
     try:
         return _verify(token, octets)
-    except WrongToken:
-        raise
-    except (ValueError, StopIteration, IndexError, CertificateDamaged) as error:
+    except _DAMAGE as error:
+        raise WrongToken("damaged") from error
+
+
+def read_certificates(token: bytes) -> tuple[Description, tuple[bytes, ...]]:
+    """The authority's certificate, and DER of all that a token carries; nothing is verified. Raises WrongToken."""
+    try:
+        _content, certificates, signer = _read(token)
+        return signer.certificate(certificates), certificates
+    except _DAMAGE as error:
         raise WrongToken("damaged") from error
 
 
@@ -156,7 +165,8 @@ class _Signer:
             raise WrongToken("damaged")
         self._attributes = attributes
         self._digest = der.dotted(next(digest.children()))
-        self._signature = der.dotted(next(signature.children()))
+        self._signature = signature.whole
+        self._named = der.dotted(next(signature.children()))
         self.signed = bytes((der.SET,)) + attributes.whole[1:]
         self.value = value.contents
 
@@ -183,12 +193,15 @@ class _Signer:
         raise WrongToken("certificate")
 
     def algorithm(self, key_type: str) -> SignatureAlgorithm:
-        """The row of ALGORITHMS; signatureAlgorithm may name the digest too."""
+        """The row of ALGORITHMS; signatureAlgorithm may name the digest too. PSS has parameters that must be ours."""
         for row in ALGORITHMS:
-            if (row.digest.oid, row.key_type) == (self._digest, key_type):
-                full = SIGNATURES_WITH_DIGEST.get(self._signature) == (row.key_type, row.digest)
-                if full or row.oid == self._signature:
+            if (row.digest.oid, row.key_type) != (self._digest, key_type):
+                continue
+            if row.padding == PSS:
+                if self._signature == signature_algorithm(row):
                     return row
+            elif self._named == row.oid or SIGNATURES_WITH_DIGEST.get(self._named) == (row.key_type, row.digest):
+                return row
         raise WrongToken("algorithm")
 
 
