@@ -38,10 +38,12 @@ from agent.errors import (
 from agent.ipc.hardening import harden
 from agent.journal import Journal, system_log
 from agent.policy import Policy, load_policy
+from agent.signing.levels import Levels
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 from agent.texts.catalogue import language_of
 from agent.timestamp.client import TimestampClient
+from agent.timestamp.reach import check_reachable
 from agent.tokens.pool import TokenPool
 from agent.tokens.vendors import find_modules
 from agent.transport.client import LocalClient, PinChoice, encode_request
@@ -84,6 +86,7 @@ class Composition:
 
         self.timestamps = TimestampClient(current, environment, now, path_problem, read_anchors)
         self.material = MaterialClient(current, environment, now)
+        levels = Levels(self.timestamps, self.material, lambda: check_reachable(current(), environment))
         queue = queue or PersonQueue()
         self.port: int | None = None
         self.services = Services(
@@ -95,7 +98,7 @@ class Composition:
             journal=self.journal,
             tokens=self.tokens,
             queue=queue,
-            signing=Signing(self.tokens, self.journal, queue, now),
+            signing=Signing(self.tokens, self.journal, queue, now, levels),
             now=now,
             port=lambda: self.port,
         )

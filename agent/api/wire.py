@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.certificates.description import Description
 from agent.signing.fitting import iso
-from agent.signing.procedure import SignResult
+from agent.signing.request import SignResult
 
 
 def certificate(description: Description, chain: Sequence[bytes] = ()) -> dict[str, Any]:

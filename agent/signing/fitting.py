@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from agent.algorithms import DigestAlgorithm, can_sign
+from agent.algorithms import PKCS1, DigestAlgorithm, can_sign
 from agent.certificates.description import Description, describe, problems
 from agent.consent.prompter import OfferedCertificate
 from agent.errors import CertificateDamaged
@@ -58,10 +58,16 @@ def _once(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(sorted(kept.values(), key=_order))
 
 
-def signing_with(found: tuple[Candidate, ...], digests: Sequence[DigestAlgorithm]) -> tuple[Candidate, ...]:
-    """Those whose key signs one of such digests. A key that signs nothing is kept: its problem says so."""
+def signing_with(
+    found: tuple[Candidate, ...], digests: Sequence[DigestAlgorithm], padding: str = PKCS1
+) -> tuple[Candidate, ...]:
+    """Those whose key signs one of such digests (none: any), with this padding. A key that signs nothing is kept: its
+    problem says so."""
     return tuple(
-        one for one in found if any(can_sign(one.description.key_type, digest) is not False for digest in digests)
+        one
+        for one in found
+        if (not digests or any(can_sign(one.description.key_type, digest) is not False for digest in digests))
+        and (padding == PKCS1 or one.description.key_type == "rsa")
     )
 
 

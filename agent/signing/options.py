@@ -47,7 +47,11 @@ class XmlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For XMLDSig and XAdES."""
 
     id: _Words | None = None  # the element that is signed, by its Id; None: the whole document
+    place: _Words | None = None  # enveloped: whose last child the signature becomes, by Id or {namespace}name
     transform: Literal["smev"] | None = None  # urn://smev-gov-ru/xmldsig/transform, after the exclusive canonical form
+    canonical: Literal["exclusive", "exclusive_with_comments", "inclusive", "inclusive_with_comments"] = "exclusive"
+    content: Literal["xml", "octets"] = "xml"  # enveloping: "octets" puts any document in, as base64
+    signing_certificate: Literal["v2", "v1"] = "v2"  # XAdES; "v1" for receivers of ETSI TS 101 903
 
 
 class SignatureOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +67,7 @@ class SignatureOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: bool = False  # whether the document's name stands in the signature ("cades")
     existing: Annotated[bytes, msgspec.Meta(max_length=MAX_EXISTING)] | None = None  # CMS to which a signer is added
     mode: Literal["co_sign", "counter_sign"] | None = None
-    signer: Annotated[int, msgspec.Meta(ge=0, lt=1000)] = 0  # counter_sign: whose signature, counted from 0
+    signer: Annotated[int, msgspec.Meta(ge=0, lt=1000)] | None = None  # counter_sign: whose, from 0; None: the only one
     pdf: PdfOptions | None = None
     xml: XmlOptions | None = None
 
@@ -86,6 +90,7 @@ def _rules(
     bare_digest = isinstance(document, Digest) and not isinstance(document, Streamed)
     return (
         (isinstance(document, Digest) and not is_cms, f"{kind} needs the document and not its digest"),
+        (options.mode is not None and attached, "attached is as the existing signature has it"),
         (bare_digest and (attached or digest_named), "a digest cannot be attached, nor digested again"),
         (attached and not is_cms, f"attached does not go with {kind}"),
         (options.level != "b" and kind not in WITH_LEVELS, f"{kind} has no level {options.level}"),
@@ -96,7 +101,7 @@ def _rules(
         (options.name and kind != "cades", f"name does not go with {kind}"),
         ((options.existing is None) != (options.mode is None), "existing and mode go together"),
         (options.mode is not None and not is_cms, f"mode does not go with {kind}"),
-        (options.signer != 0 and options.mode != "counter_sign", "signer goes with counter_sign"),
+        (options.signer is not None and options.mode != "counter_sign", "signer goes with counter_sign"),
         (options.mode == "counter_sign" and options.name, "a counter-signature has no document to name"),
         (options.pdf is not None and kind != "pades", f"pdf does not go with {kind}"),
         (options.xml is not None and not is_xml, f"xml does not go with {kind}"),

@@ -19,22 +19,12 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
-from agent.algorithms import (
-    DigestAlgorithm,
-    SignatureAlgorithm,
-    algorithm_for,
-    can_sign,
-    digest_for_key,
-    digest_named,
-    new_digest,
-)
+from agent.algorithms import SignatureAlgorithm, digest_named
 from agent.certificates import libraries
-from agent.certificates.chain import chain_for
-from agent.certificates.description import Description
 from agent.consent.origins import shown_origin
 from agent.consent.prompter import ChoicePrompt, Dialogue, Prompter, ShownDocument, SigningPrompt
 from agent.errors import (
@@ -50,20 +40,20 @@ from agent.errors import (
 )
 from agent.ipc.pin import PinSource
 from agent.journal import Journal
-from agent.model import CertificateEntry, Digest, Document, Listing, TokenState
-from agent.signing.fitting import Candidate, Filter, candidates, signing_with
+from agent.model import CertificateEntry, Digest, Listing, TokenState
+from agent.signing.filters import Filter
+from agent.signing.fitting import Candidate, candidates, signing_with
 from agent.signing.follow_up import FollowUps, Give, until
 from agent.signing.intention import intention
-from agent.signing.making import Format, Task, encoded, format_named
+from agent.signing.levels import Levels
+from agent.signing.making import Format, format_named
 from agent.signing.offering import Offer
 from agent.signing.offering import Tokens as OfferedTokens
-from agent.signing.options import SignatureOptions, check
+from agent.signing.options import check
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
-
-LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
-Result = TypeVar("Result")
-
+from agent.signing.request import SignRequest, SignResult
+from agent.signing.steps import make
 
 ChangePin = Callable[[TokenState, Prompter, str], Awaitable[None]]  # the last one: the language
 
@@ -76,35 +66,16 @@ class Tokens(OfferedTokens, Protocol):
     ) -> bytes: ...
 
 
-class SignRequest(msgspec.Struct, frozen=True):
-    """What is asked. Origin "" is the command line of this machine."""
-
-    origin: str
-    document: Document | Digest
-    attached: bool = False
-    certificate: str | None = None  # thumbprint; None: the person chooses
-    filter: Filter = Filter()
-    digest_algorithm: str | None = None  # None: as the key wants it
-    options: SignatureOptions = SignatureOptions()
-    language: str = "en"
-
-
-class SignResult(msgspec.Struct, frozen=True):
-    signature: bytes  # what leaves: DER of a ContentInfo, or a text of it; a PDF; an XML document
-    detached: bool
-    options: SignatureOptions  # as they were fulfilled: the level is the one that was reached
-    media_type: str
-    candidate: Candidate
-    chain: tuple[bytes, ...]  # DER
-
-
 class Signing:
     """The procedure with what it works with."""
 
-    def __init__(self, tokens: Tokens, journal: Journal, queue: PersonQueue, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, tokens: Tokens, journal: Journal, queue: PersonQueue, now: Callable[[], datetime], levels: Levels
+    ) -> None:
         self._tokens = tokens
         self._journal = journal
         self._queue = queue
+        self._levels = levels
         self._now = now
         self._loading: asyncio.Future[None] | None = None
         self.follow_ups = FollowUps()
@@ -117,10 +88,16 @@ class Signing:
         facts = _facts(request, document, prompter.kind)
         named = {"origin": request.origin, "document": document.name}
         with intention(self._journal, "sign", facts, durable=False, **named) as begun:  # 2, 9
+            await self._levels.check(request.options)
             result = await self.follow_ups.first(
                 lambda give: self._sign(request, form, document, prompter, begun.number, give)
             )
-            begun.ended("signed", certificate=result.candidate.entry.thumbprint, signature=_sha256(result.signature))
+            begun.ended(
+                "signed",
+                certificate=result.candidate.entry.thumbprint,
+                signature=_sha256(result.signature),
+                level=result.options.level,
+            )
         return result
 
     async def choose(self, origin: str, wanted: Filter, prompter: Prompter, language: str) -> Candidate:
@@ -206,35 +183,12 @@ class Signing:
         dialogue: Dialogue,
         entry: int,
     ) -> SignResult:
-        description = chosen.description
-        self._journal.note("confirmed", {"entry": entry, "certificate": description.thumbprint})  # 4
-        algorithm = _algorithm(request, description)
-        chain = chain_for(description.der, (*chosen.entry.chain, *(other.der for other in listing.certificates)))
-        content = request.document.content if isinstance(request.document, Document) else b""
-        task = Task(
-            document=request.document,
-            content_digest=await _content_digest(request.document, algorithm),
-            attached=request.attached,
-            options=request.options,
-            certificate=description,
-            chain=chain,
-            algorithm=algorithm,
-            moment=self._now(),
-            token=chosen.entry.token.label,
-        )
-        prepared = await _aside(content, lambda: form.prepare(task))  # 5
-        digest = new_digest(algorithm.digest.name, prepared.signed).digest()
-        signature = await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source())  # 6
-        completed = await _aside(content, lambda: prepared.complete(signature))  # 7
-        await _aside(content, lambda: form.verify(task, completed.value))  # 8
-        return SignResult(
-            signature=encoded(completed.value, request.options.encoding),
-            detached=form.is_detached(request.options, request.attached),
-            options=request.options,
-            media_type=form.media_type(request.attached),
-            candidate=chosen,
-            chain=chain,
-        )
+        self._journal.note("confirmed", {"entry": entry, "certificate": chosen.description.thumbprint})  # 4
+
+        async def sign(algorithm: SignatureAlgorithm, digest: bytes) -> bytes:
+            return await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source())
+
+        return await make(request, form, chosen, listing, self._now(), sign, self._levels)  # 5 to 8
 
 
 async def _confirmed(dialogue: Dialogue, last: PeroError | None) -> str:
@@ -258,11 +212,10 @@ def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Can
         if not found:
             raise CertificateUnknown(thumbprint=request.certificate)
         _usable(found[0])
-    digests = _digests_asked_for(request)
-    if digests:
-        found = signing_with(found, digests)
-        if not found and request.certificate is not None:
-            raise AlgorithmUnsupported(algorithm=digests[0].name)
+    digests, padding = request.digests, request.options.padding
+    found = signing_with(found, digests, padding)
+    if not found and request.certificate is not None:
+        raise AlgorithmUnsupported(algorithm=digests[0].name if digests else padding)
     if not found:
         raise NoCertificate()
     return found
@@ -281,32 +234,6 @@ def _unusable(candidate: Candidate) -> CertificateUnusable:
     return CertificateUnusable(thumbprint=description.thumbprint, reason=candidate.problems[0], **days)
 
 
-def _algorithm(request: SignRequest, description: Description) -> SignatureAlgorithm:
-    digests = _digests_asked_for(request) or (digest_for_key(description.key_type, description.bits),)
-    fitting = (digest for digest in digests if can_sign(description.key_type, digest))
-    return algorithm_for(description.key_type, next(fitting, digests[0]))
-
-
-def _digests_asked_for(request: SignRequest) -> tuple[DigestAlgorithm, ...]:
-    """Empty: as the key wants it. Several: the first that the key signs."""
-    if isinstance(request.document, Digest):
-        names = (request.document.algorithm, *(name for name, _ in request.document.others))
-        return tuple(digest_named(name) for name in names)
-    return (digest_named(request.digest_algorithm),) if request.digest_algorithm is not None else ()
-
-
-async def _content_digest(document: Document | Digest, algorithm: SignatureAlgorithm) -> bytes:
-    if isinstance(document, Digest):
-        return {document.algorithm: document.value, **dict(document.others)}[algorithm.digest.name]
-    content = document.content
-    return await _aside(content, lambda: new_digest(algorithm.digest.name, content).digest())
-
-
-async def _aside(content: bytes, work: Callable[[], Result]) -> Result:
-    """Work on the content: in a thread where the content is large, since others wait meanwhile."""
-    return await asyncio.to_thread(work) if len(content) > LARGE else work()
-
-
 def _checked(request: SignRequest) -> Format:
     """The format asked for. What can never be signed is refused here, before anybody is asked anything.
 
@@ -319,8 +246,7 @@ def _checked(request: SignRequest) -> Format:
         digest_named=request.digest_algorithm is not None,
     )
     form = format_named(request.options.format)
-    if request.digest_algorithm is not None:
-        digest_named(request.digest_algorithm)
+    _ = request.digests
     if isinstance(request.document, Digest):
         expected = digest_named(request.document.algorithm).size
         if len(request.document.value) != expected:
@@ -337,6 +263,7 @@ def _facts(request: SignRequest, document: ShownDocument, asked_by: str) -> dict
         "document": document.name,
         "size": document.size,
         "digest": f"{document.digest_algorithm}:{document.digest}",
+        "format": request.options.format,
         "attached": request.attached,
         "asked_by": asked_by,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from agent.algorithms import SignatureAlgorithm
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
 from agent.api.services import Services
+from agent.cms.formats import Material
 from agent.config import Locations
 from agent.consent.origins import Origins
 from agent.consent.prompter import (
@@ -32,11 +33,12 @@ from agent.consent.prompter import (
     TokenPrompt,
     Updates,
 )
-from agent.errors import PeroError
+from agent.errors import PeroError, TimestampUnconfigured
 from agent.ipc.pin import PinSource
 from agent.journal import Journal
 from agent.model import CertificateEntry, Listing, ModuleFault, TokenState
 from agent.policy import Policy
+from agent.signing.levels import Levels
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 
@@ -106,6 +108,30 @@ class MemoryTokens:
 
     async def close(self) -> None:
         return None
+
+
+class MemoryAuthorities:
+    """Time-stamps and material without a network: what is set is given or raised; as it begins, nothing is set."""
+
+    def __init__(self) -> None:
+        self.unreachable: PeroError | None = TimestampUnconfigured(possible_level="b")
+        self.stamps: Callable[[bytes, str], bytes] | PeroError | None = None
+        self.materials: Material | PeroError | None = None
+        self.levels = Levels(self, self, self.reachable)
+
+    async def reachable(self) -> None:
+        if self.unreachable is not None:
+            raise self.unreachable
+
+    async def stamp(self, octets: bytes, digest_algorithm: str) -> bytes:
+        if callable(self.stamps):
+            return self.stamps(octets, digest_algorithm)
+        raise self.stamps or TimestampUnconfigured(possible_level="b")
+
+    async def material(self, certificate: bytes, chain: Sequence[bytes], tokens: Sequence[bytes]) -> Material:
+        if isinstance(self.materials, Material):
+            return self.materials
+        raise self.materials or TimestampUnconfigured(possible_level="b")
 
 
 class ScriptedPerson:
@@ -189,6 +215,7 @@ class Core:
     def __init__(self, folder: Path, *, patience: float = 60.0) -> None:
         self.now = NOON
         self.tokens = MemoryTokens()
+        self.authorities = MemoryAuthorities()
         self.person = ScriptedPerson()
         self.places = Locations(state=folder, runtime=folder)
         self.journal = Journal(self.places.journal, self.clock)
@@ -203,7 +230,7 @@ class Core:
             journal=self.journal,
             tokens=self.tokens,  # type: ignore[arg-type]
             queue=queue,
-            signing=Signing(self.tokens, self.journal, queue, self.clock),
+            signing=Signing(self.tokens, self.journal, queue, self.clock, self.authorities.levels),
             now=self.clock,
             port=lambda: 14741,
         )

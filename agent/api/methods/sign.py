@@ -16,7 +16,7 @@ from agent.errors import BadParameters, FileUnwritable
 from agent.model import Digest, Document
 from agent.signing.filters import Filter
 from agent.signing.options import SignatureOptions
-from agent.signing.procedure import SignRequest
+from agent.signing.request import SignRequest
 
 MAX_NAME = 4096  # characters of a document's name
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]

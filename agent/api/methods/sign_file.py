@@ -22,7 +22,7 @@ from agent.errors import BadParameters, Cancelled, CertificateDamaged, DigestToo
 from agent.model import Digest, Document
 from agent.signing.filters import Filter
 from agent.signing.options import CMS_FORMATS, SignatureOptions
-from agent.signing.procedure import SignRequest
+from agent.signing.request import SignRequest
 
 MAX_WHOLE = 32 << 20  # bytes of a file that is read whole: shown in the window, or attached
 MAX_PATH = 4096  # characters

@@ -1,0 +1,106 @@
+"""Levels above B: a time-stamp (T), and what a verifier needs later (LT).
+
+What can be known before the person types a PIN is asked before. What fails after the signature was made is an error
+that says which level is still possible; only a request that allows it (`fallback`) gets the lower level instead.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from agent.certificates import extensions
+from agent.certificates.description import Description
+from agent.cms.formats import Completed, Material
+from agent.errors import (
+    IssuerUnavailable,
+    PeroError,
+    RevocationUnaddressed,
+    RevocationUnavailable,
+    TimestampUnavailable,
+    TimestampUnconfigured,
+    TimestampWrong,
+)
+from agent.signing.options import Level, SignatureOptions
+
+_LOWER = (  # errors that leave a lower level; a revoked certificate is none of them
+    TimestampUnconfigured, TimestampUnavailable, TimestampWrong,
+    RevocationUnavailable, RevocationUnaddressed, IssuerUnavailable,
+)  # fmt: skip
+
+_log = logging.getLogger("pero.signing")
+
+
+class Timestamps(Protocol):
+    """`timestamp.client.TimestampClient` is one."""
+
+    async def stamp(self, octets: bytes, digest_algorithm: str) -> bytes: ...
+
+
+class Materials(Protocol):
+    """`trust.material.MaterialClient` is one."""
+
+    async def material(self, certificate: bytes, chain: Sequence[bytes], tokens: Sequence[bytes]) -> Material: ...
+
+
+Reachable = Callable[[], Awaitable[None]]  # raises TimestampUnconfigured, TimestampUnavailable
+
+
+class Levels:
+    """Who is asked for what the levels above B need."""
+
+    def __init__(self, timestamps: Timestamps, materials: Materials, reachable: Reachable) -> None:
+        self._timestamps = timestamps
+        self._materials = materials
+        self._reachable = reachable
+
+    async def check(self, options: SignatureOptions) -> None:
+        """Before anybody is asked anything. Raises TimestampUnconfigured, TimestampUnavailable."""
+        if options.level != "b" and not options.fallback:
+            await self._reachable()
+
+    async def raised(
+        self,
+        completed: Completed,
+        options: SignatureOptions,
+        certificate: Description,
+        chain: Sequence[bytes],
+        digest_algorithm: str,
+    ) -> tuple[Completed, Level]:
+        """The signature at the level asked for, or a lower one where the request takes that.
+
+        Raises what the time-stamp or the material could not be had for, with its fact `possible_level`.
+        """
+        reached: Level = "b"
+        try:
+            if options.level in ("t", "lt"):
+                token = await self._timestamps.stamp(completed.stamped, digest_algorithm)
+                completed, reached = completed.with_timestamp(token), "t"
+                if options.level == "lt":
+                    material = await self._materials.material(certificate.der, chain, (token,))
+                    completed, reached = completed.with_material(material), "lt"
+        except _LOWER as error:
+            if not options.fallback:
+                raise with_level(error, reached) from error.__cause__
+            _log.warning("level_lowered wanted=%s reached=%s error=%s", options.level, reached, error.name)
+        return completed, reached
+
+
+def with_level(error: PeroError, level: Level) -> PeroError:
+    error.facts["possible_level"] = level
+    return error
+
+
+def check_certificate(options: SignatureOptions, certificate: Description) -> None:
+    """Before the PIN is used. Raises RevocationUnaddressed where the certificate can never have level LT."""
+    if options.level == "lt" and not options.fallback and not _names_revocation(certificate):
+        raise RevocationUnaddressed(thumbprint=certificate.thumbprint, possible_level="t")
+
+
+def _names_revocation(certificate: Description) -> bool:
+    try:
+        found = extensions.of_certificate(certificate.der)
+    except ValueError:
+        return False
+    return extensions.CRL_DISTRIBUTION_POINTS in found or extensions.AUTHORITY_INFORMATION_ACCESS in found
