@@ -513,6 +513,25 @@ class FontAbsent(PeroError):
     code, name, actor = 3030, "font_absent", Actor.ADMINISTRATOR
 
 
+class XmlUnsafe(PeroError):
+    """XML whose meaning lies outside itself, or with those who read it. Facts: reason (doctype, xinclude, transform,
+    encoding, version, depth, astral)."""
+
+    code, name, actor = 3031, "xml_unsafe", Actor.PAGE
+
+
+class ElementUnclear(PeroError):
+    """The XML element that is asked for is not there, or there more than once. Facts: element, count."""
+
+    code, name, actor = 3032, "element_unclear", Actor.PAGE
+
+
+class SignatureWouldBreak(PeroError):
+    """The XML holds a signature that covers the place of the new one, and would not verify any more."""
+
+    code, name, actor = 3033, "signature_would_break", Actor.PERSON
+
+
 # 4000: the machine, settings, journal, files
 
 
@@ -640,6 +659,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     UploadUnknown,
     ContentDiffers, SignerUnknown, ExistingUnsupported,
     DocumentDamaged, DocumentEncrypted, DocumentLocked, DocumentTooComplex, FormUnsupported, FieldUnusable, FontAbsent,
+    XmlUnsafe, ElementUnclear, SignatureWouldBreak,
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     FileChanged, StorageFull,

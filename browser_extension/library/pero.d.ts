@@ -53,6 +53,9 @@
  * | form_unsupported | 3028 | the PDF is an XFA form | person |
  * | field_unusable | 3029 | the named field of the PDF cannot take the signature | page |
  * | font_absent | 3030 | no font for the visible mark | administrator |
+ * | xml_unsafe | 3031 | the XML has a document type, XInclude, or the like | page |
+ * | element_unclear | 3032 | the element to be signed is not there, or there more than once | page |
+ * | signature_would_break | 3033 | a signature in the XML would not verify any more | person |
  * | journal_unwritable | 4001 | the journal cannot be written, so nothing is signed | administrator |
  * | state_unsafe | 4003 | a folder of Pero is open to others | administrator |
  * | file_changed | 4010 | the document handed over was damaged on that machine's disk before it came back | person |
@@ -83,6 +86,7 @@ export type ErrorCode =
   | "upload_unknown" | "file_changed" | "storage_full"
   | "document_damaged" | "document_encrypted" | "document_locked" | "document_too_complex"
   | "form_unsupported" | "field_unusable" | "font_absent"
+  | "xml_unsafe" | "element_unclear" | "signature_would_break"
   | "journal_unwritable" | "state_unsafe" | "not_running"
   | "not_installed" | "host_missing" | "host_forbidden" | "host_exited" | "unreachable" | "connection_lost"
   | (string & {});
