@@ -1,6 +1,6 @@
 """Is this value a signature of this digest by this public key?
 
-RSA PKCS#1 v1.5 and ECDSA by `cryptography`, GOST R 34.10-2012 by `gost`.
+RSA (PKCS#1 v1.5 and PSS) and ECDSA by `cryptography`, GOST R 34.10-2012 by `gost`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from agent.algorithms import SignatureAlgorithm
+from agent.algorithms import PSS, SignatureAlgorithm
 from agent.certificates import gost_keys
 from agent.gost import curves
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 
-def is_signature(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes, signature: bytes) -> bool:
+def is_signature(
+    public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes, signature: bytes, salt: int | None = None
+) -> bool:
     """`public_key` is DER of SubjectPublicKeyInfo; `signature` is for ECDSA the DER of Ecdsa-Sig-Value,
-    for GOST s and r, big-endian (RFC 9215 section 2).
+    for GOST s and r, big-endian (RFC 9215 section 2). `salt` is of PSS: bytes; None: as long as the digest.
 
     False too where the key cannot be read, is of another kind than the algorithm, or the digest has a wrong length.
     Nothing is said about the strength of the key.
@@ -28,18 +30,20 @@ def is_signature(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes
     if algorithm.key_type in gost_keys.TYPES:
         gost_key = gost_keys.load_key(public_key, algorithm.key_type)
         return gost_key is not None and curves.verify(gost_key, digest, signature)
-    return _is_classic(public_key, algorithm, digest, signature)
+    return _is_classic(public_key, algorithm, digest, signature, algorithm.digest.size if salt is None else salt)
 
 
-def _is_classic(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes, signature: bytes) -> bool:
+def _is_classic(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes, signature: bytes, salt: int) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
     key = _public_key(public_key)
-    hashed = utils.Prehashed(_hash(algorithm.digest.name))
+    hashing = _hash(algorithm.digest.name)
+    hashed = utils.Prehashed(hashing)
     try:
         if algorithm.key_type == "rsa" and isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, digest, padding.PKCS1v15(), hashed)
+            pss = padding.PSS(padding.MGF1(hashing), salt) if algorithm.padding == PSS else None
+            key.verify(signature, digest, pss or padding.PKCS1v15(), hashed)
         elif algorithm.key_type == "ec" and isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, digest, ec.ECDSA(hashed))
         else:

@@ -53,8 +53,7 @@ def signed_attributes(
     if content_type is not None:
         found.append(_content_type(content_type))
     if names_certificate:
-        digest = digest_for_certificate(certificate.key_type)
-        found.append(_signing_certificate(certificate.der, certificate.issuer_der, certificate.serial_number, digest))
+        found.append(_attribute(SIGNING_CERTIFICATE_V2, signing_certificate_value(certificate)))
     if name is not None:
         found.append(_content_hints(name, media_type, content_type or DATA))
     if reason is not None:
@@ -81,15 +80,21 @@ def _content_type(oid: str) -> bytes:
     return _attribute(CONTENT_TYPE, der.oid(oid))
 
 
+def signing_certificate_value(certificate: Description) -> bytes:
+    """SigningCertificateV2 (RFC 5035 section 3) with the one certificate."""
+    digest = digest_for_certificate(certificate.key_type)
+    return _signing_certificate(certificate.der, certificate.issuer_der, certificate.serial_number, digest)
+
+
 @functools.lru_cache(maxsize=32)
 def _signing_certificate(certificate: bytes, issuer: bytes, serial: int, digest: DigestAlgorithm) -> bytes:
-    """SigningCertificateV2 (RFC 5035 section 3): SHA-256 is the default hash and left out, as DER wants."""
+    """SHA-256 is the default hash and left out, as DER wants."""
     hashing = b"" if digest == SHA256 else der.sequence(der.oid(digest.oid))
     names = der.sequence(der.tlv(_GENERAL_NAME_DIRECTORY, issuer))
     issuer_serial = der.sequence(names, der.integer(serial))
     value = new_digest(digest.name, certificate).digest()
     identifier = der.sequence(hashing, der.tlv(der.OCTET_STRING, value), issuer_serial)
-    return _attribute(SIGNING_CERTIFICATE_V2, der.sequence(der.sequence(identifier)))
+    return der.sequence(der.sequence(identifier))
 
 
 def _content_hints(name: str, media_type: str | None, content_type: str) -> bytes:
