@@ -20,6 +20,7 @@ from typing import Any
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
 from agent.api.services import Services
+from agent.api.uploads import Uploads
 from agent.config import LOOPBACK_PORTS, VERSION, Locations, Settings, load_settings, locations, secure_folder
 from agent.consent.origins import Origins, utc_now
 from agent.consent.prompter import Prompter
@@ -46,7 +47,7 @@ from agent.timestamp.client import TimestampClient
 from agent.timestamp.reach import check_reachable
 from agent.tokens.pool import TokenPool
 from agent.tokens.vendors import find_modules
-from agent.transport.client import LocalClient, PinChoice, encode_request
+from agent.transport.client import LocalClient, Notified, PinChoice, encode_request, unheard
 from agent.trust.anchors import read_anchors
 from agent.trust.material import MaterialClient
 from agent.trust.path import path_problem
@@ -99,12 +100,14 @@ class Composition:
             tokens=self.tokens,
             queue=queue,
             signing=Signing(self.tokens, self.journal, queue, now, levels),
+            uploads=Uploads(places.uploads, limit=settings.upload_bytes),
             now=now,
             port=lambda: self.port,
         )
         self.dispatcher = Dispatcher(self.services)
 
     async def close(self) -> None:
+        self.services.uploads.close()
         await self.tokens.close()
         self.journal.close()
 
@@ -230,7 +233,9 @@ async def _let_go(places: Locations, seconds: float) -> bool:
 
 
 @asynccontextmanager
-async def command_session(environment: Mapping[str, str], pin: PinChoice) -> AsyncIterator[Call]:
+async def command_session(
+    environment: Mapping[str, str], pin: PinChoice, notified: Notified = unheard
+) -> AsyncIterator[Call]:
     """Calls for one command: of the running agent, or of the same objects here, under the same lock.
 
     Raises NotRunning where an agent holds the lock and does not answer. `pin.descriptor` stays the caller's.
@@ -241,7 +246,7 @@ async def command_session(environment: Mapping[str, str], pin: PinChoice) -> Asy
     async with AsyncExitStack() as stack:
         while True:
             try:
-                client = await LocalClient.connect(places.socket, pin)
+                client = await LocalClient.connect(places.socket, pin, notified)
             except NotRunning:
                 pass
             else:
@@ -256,19 +261,27 @@ async def command_session(environment: Mapping[str, str], pin: PinChoice) -> Asy
                     raise NotRunning() from None
                 await asyncio.sleep(0.05)
             else:
-                call = await stack.enter_async_context(_composed(environment, places, pin))
+                call = await stack.enter_async_context(_composed(environment, places, pin, notified))
                 break
         yield call
 
 
 @asynccontextmanager
-async def _composed(environment: Mapping[str, str], places: Locations, pin: PinChoice) -> AsyncIterator[Call]:
+async def _composed(
+    environment: Mapping[str, str], places: Locations, pin: PinChoice, notified: Notified
+) -> AsyncIterator[Call]:
     composition = Composition(environment, places)
     if pin.kind == "descriptor" and not composition.policy.allow_unattended:
         raise UnattendedForbidden()
     prompter = composition.prompter if pin.kind == "window" else CommandPrompter(pin.kind, pin.descriptor)
     caller = Caller(Role.COMMAND, "", "in_process", prompter)
     identifiers = itertools.count(1)
+
+    def notify(notification: bytes) -> None:
+        message = json.loads(notification)
+        notified(message["method"], message["params"])
+
+    caller.notify = notify
 
     async def call(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         request = encode_request(next(identifiers), method, parameters)

@@ -55,12 +55,19 @@ class Listing(msgspec.Struct, frozen=True):
     faults: tuple[ModuleFault, ...]
 
 
+def unwatched() -> None:
+    """Of content that lies in no file."""
+
+
 class Document(msgspec.Struct, frozen=True):
     """What is to be signed, with its content."""
 
     name: str
     content: bytes
     media_type: str = "application/octet-stream"
+    unchanged: Callable[[], None] = (
+        unwatched  # raises FileChanged where its file has other content by now; asks the disk
+    )
 
 
 class Digest(msgspec.Struct, frozen=True):
@@ -75,15 +82,9 @@ class Digest(msgspec.Struct, frozen=True):
     ] = ()  # algorithm, value: of the same content, for keys that sign no `algorithm`
 
 
-def _nothing() -> None:
-    return None
-
-
 class Streamed(Digest, frozen=True):
     """A document that is too large to be held: its content was read once, piece by piece, by ourselves."""
 
     beginning: bytes = b""  # of its content, as much as a preview shows
     media_type: str = "application/octet-stream"
-    unchanged: Callable[[], None] = (
-        _nothing  # raises FileChanged where the content is another one by now; asks the disk
-    )
+    unchanged: Callable[[], None] = unwatched  # as a Document's

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import Callable
 
 from agent.api.messages import Identifier
 from agent.consent.prompter import Prompter
@@ -43,6 +44,12 @@ class Caller:
         self.allowed_once = False  # allowed for as long as this connection lives
         self.gone = False  # its connection ended: nothing more is begun for it
         self.pending: dict[Identifier, Pending] = {}
+        self.notify: Callable[[bytes], None] | None = None  # sends a notification; None: its transport sends none
+
+    def tell(self, notification: bytes) -> None:
+        """Send a notification, where its transport does so and it is still there."""
+        if self.notify is not None and not self.gone:
+            self.notify(notification)
 
     def withdraw_all(self, reason: PeroError) -> None:
         for pending in list(self.pending.values()):

@@ -38,6 +38,7 @@ class Dispatcher:
         """The connection is gone: what it asked for is withdrawn, and the queue goes on."""
         self._callers.discard(caller)
         caller.gone = True
+        self._services.uploads.forget(caller)
         caller.withdraw_all(Cancelled())
 
     def is_allowed(self, page: Caller) -> bool:

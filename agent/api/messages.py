@@ -77,6 +77,11 @@ def result(identifier: Identifier, value: Any) -> bytes:
     return _encoder.encode({"jsonrpc": "2.0", "id": identifier, "result": value})
 
 
+def notification(method: str, parameters: dict[str, Any]) -> bytes:
+    """What is answered by nothing (JSON-RPC 2.0 section 4.1)."""
+    return _encoder.encode({"jsonrpc": "2.0", "method": method, "params": parameters})
+
+
 def failure(identifier: Identifier | None, error: PeroError, language: str) -> bytes:
     return _encoder.encode({"jsonrpc": "2.0", "id": identifier, "error": error_object(error, language)})
 

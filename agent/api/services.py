@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime
 
+from agent.api.uploads import Uploads
 from agent.config import Locations
 from agent.consent.origins import Origins
 from agent.errors import NotRunning
@@ -33,6 +34,7 @@ class Services:
     tokens: TokenPool
     queue: PersonQueue
     signing: Signing
+    uploads: Uploads
     now: Callable[[], datetime]  # UTC
     port: Callable[[], int | None]  # the loopback port, while one is held
     stop: Callable[[], None] = _no_agent  # ends the agent once the loop comes round to it

@@ -20,7 +20,7 @@ from agent.texts.errors import error_advice, error_text
 
 if TYPE_CHECKING:
     from agent.app import Call
-    from agent.transport.client import PinChoice
+    from agent.transport.client import Notified, PinChoice
 
 Result = TypeVar("Result")
 _JSON = "json"  # key of click's meta: whether the command was told to print JSON
@@ -44,15 +44,18 @@ class Context:
 
         return asyncio.run(coroutine)
 
-    def session(self, pin: PinChoice | None = None) -> AbstractAsyncContextManager[Call]:
+    def session(
+        self, pin: PinChoice | None = None, notified: Notified | None = None
+    ) -> AbstractAsyncContextManager[Call]:
         """The running agent over the local socket, or the same objects here where none runs.
 
         `pin`: who gives the PIN where one is needed (see agent.cli.asking); without it, the window.
+        `notified`: told what the agent says by itself.
         """
         from agent.app import command_session
-        from agent.transport.client import PinChoice
+        from agent.transport.client import PinChoice, unheard
 
-        return command_session(self.environment, pin or PinChoice("window"))
+        return command_session(self.environment, pin or PinChoice("window"), notified or unheard)
 
 
 def context_from(environment: Mapping[str, str]) -> Context:

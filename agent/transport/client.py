@@ -6,6 +6,7 @@ import array
 import itertools
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -30,16 +31,24 @@ class PinChoice(NamedTuple):
     descriptor: int = -1
 
 
+Notified = Callable[[str, dict[str, Any]], None]  # method and parameters of a notification
+
+
+def unheard(_method: str, _parameters: dict[str, Any]) -> None:
+    """Nobody listens to notifications."""
+
+
 class LocalClient:
     """A connection to the running agent."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, notified: Notified = unheard) -> None:
         self._channel = FrameChannel(connection)
         self._unwrapper = Unwrapper()
         self._ids = itertools.count(1)
+        self._notified = notified
 
     @classmethod
-    async def connect(cls, path: Path, pin: PinChoice) -> LocalClient:
+    async def connect(cls, path: Path, pin: PinChoice, notified: Notified = unheard) -> LocalClient:
         """Raises NotRunning where nobody listens, StateUnsafe where somebody else does, and what the agent refuses."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -56,7 +65,7 @@ class LocalClient:
         except BaseException:
             connection.close()
             raise
-        client = cls(connection)
+        client = cls(connection, notified)
         answer = await client._read()
         if "error" in answer:
             client.close()
@@ -73,6 +82,9 @@ class LocalClient:
             raise ConnectionLost() from error
         while True:
             answer = await self._read()
+            if "method" in answer:
+                self._notified(answer["method"], answer.get("params", {}))
+                continue
             if answer.get("id") not in (identifier, None):
                 continue
             if "error" in answer:

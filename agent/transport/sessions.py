@@ -117,11 +117,13 @@ class _Command:
         self._channel = channel
         self._caller = Caller(Role.COMMAND, "", "local_socket", prompter)
         self._outbox = Outbox(channel)
+        self._notifying: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         self._dispatcher.opened(self._caller)
         try:
             async with asyncio.TaskGroup() as tasks:
+                self._caller.notify = lambda notification: self._notify(notification, tasks)
                 try:
                     while (frame := await self._channel.read()) is not None:
                         tasks.create_task(self._answer(frame))
@@ -130,6 +132,11 @@ class _Command:
                     self._dispatcher.closed(self._caller)
         except* (ConnectionError, FrameError):
             _log.info("command_gone")
+
+    def _notify(self, notification: bytes, tasks: asyncio.TaskGroup) -> None:
+        """One at a time: a command that does not read misses some."""
+        if self._notifying is None or self._notifying.done():
+            self._notifying = tasks.create_task(self._outbox.send(notification, None))
 
     async def _answer(self, frame: bytes) -> None:
         await self._outbox.send(await self._dispatcher.handle(self._caller, frame), None)

@@ -20,6 +20,7 @@ from agent.algorithms import SignatureAlgorithm
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
 from agent.api.services import Services
+from agent.api.uploads import Uploads
 from agent.cms.formats import Material
 from agent.config import Locations
 from agent.consent.origins import Origins
@@ -231,6 +232,7 @@ class Core:
             tokens=self.tokens,  # type: ignore[arg-type]
             queue=queue,
             signing=Signing(self.tokens, self.journal, queue, self.clock, self.authorities.levels),
+            uploads=Uploads(self.places.uploads, limit=8 << 30),
             now=self.clock,
             port=lambda: 14741,
         )

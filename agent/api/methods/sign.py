@@ -9,11 +9,14 @@ import msgspec
 
 from agent.api import wire
 from agent.api.caller import Caller
+from agent.api.contents import downloadable, uploaded
 from agent.api.messages import binary
 from agent.api.method import PAGE, Method
+from agent.api.methods.upload_chunk import UploadId
 from agent.api.services import Services
+from agent.api.uploads import Upload
 from agent.errors import BadParameters, FileUnwritable
-from agent.model import Digest, Document
+from agent.model import Digest, Document, Streamed
 from agent.signing.filters import Filter
 from agent.signing.options import SignatureOptions
 from agent.signing.request import SignRequest
@@ -39,6 +42,7 @@ class DigestParameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     document: DocumentParameter | None = None
     digest: DigestParameter | None = None
+    upload: UploadId | None = None
     certificate: Thumbprint | None = None
     filter: Filter = Filter()
     attached: bool = False
@@ -47,25 +51,37 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def sign(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
+    upload = services.uploads.of(caller, parameters.upload) if parameters.upload is not None else None
+    document = _document(parameters) if upload is None else await _uploaded(services, upload, parameters)
     request = SignRequest(
         origin=caller.origin,
-        document=_document(parameters),
+        document=document,
         attached=parameters.attached,
         certificate=parameters.certificate,
         filter=parameters.filter,
-        digest_algorithm=parameters.digest_algorithm,
+        digest_algorithm=None if isinstance(document, Streamed) else parameters.digest_algorithm,
         options=parameters.options,
         language=services.language,
     )
     made = await services.signing.sign(request, caller.prompter)
     with contextlib.suppress(FileUnwritable):  # a full disk takes the date of last use, not the signature
         services.origins.used(caller.origin, services.now())
+    if upload is not None and parameters.attached and isinstance(document, Streamed):
+        return downloadable(made, document, upload)
     return wire.signature(made)
+
+
+async def _uploaded(services: Services, upload: Upload, parameters: Parameters) -> Document | Streamed:
+    if parameters.document is not None or parameters.digest is not None:
+        raise BadParameters(detail="one of document, digest and upload is needed")
+    return await uploaded(
+        services, upload, parameters.certificate, parameters.digest_algorithm, parameters.options, parameters.attached
+    )
 
 
 def _document(parameters: Parameters) -> Document | Digest:
     if (parameters.document is None) == (parameters.digest is None):
-        raise BadParameters(detail="one of document and digest is needed")
+        raise BadParameters(detail="one of document, digest and upload is needed")
     if parameters.document is not None:
         given = parameters.document
         return Document(given.name, binary(given.content, "document.content"), given.media_type)

@@ -1,32 +1,32 @@
-"""`sign_file`: a command has a file of this user signed. A detached signature reads the file as a stream."""
+"""`sign_file`: a command has a file of this user signed. A large file is read as a stream, and never held."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from agent.algorithms import SHA256, DigestAlgorithm, RunningDigest, digest_for_certificate, digest_named, new_digest
+from agent.algorithms import DigestAlgorithm
 from agent.api import wire
 from agent.api.caller import Caller
+from agent.api.contents import MAX_WHOLE, digests_for, is_streamed, surrounded
 from agent.api.files import open_file, unreadable
 from agent.api.method import COMMAND, Method
+from agent.api.progress import progress_for
 from agent.api.services import Services
-from agent.certificates.description import describe
-from agent.errors import BadParameters, Cancelled, CertificateDamaged, DigestTooSlow, DocumentTooLarge
-from agent.model import Digest, Document
+from agent.errors import BadParameters, DocumentTooLarge
+from agent.model import Document, Streamed
 from agent.signing.filters import Filter
-from agent.signing.options import CMS_FORMATS, SignatureOptions
+from agent.signing.large import Told, check_unchanged, nobody, read_streamed, snapshot
+from agent.signing.options import SignatureOptions
 from agent.signing.request import SignRequest
 
-MAX_WHOLE = 32 << 20  # bytes of a file that is read whole: shown in the window, or attached
 MAX_PATH = 4096  # characters
-_PIECE = 1 << 20  # bytes
 Thumbprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -37,19 +37,15 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attached: bool = False
     digest_algorithm: str | None = None
     options: SignatureOptions = SignatureOptions()
+    progress: Annotated[str, msgspec.Meta(max_length=64)] | None = None  # what notifications of it are named by
 
 
 async def sign_file(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
-    """Raises FileUnreadable, DocumentTooLarge and whatever signing raises."""
+    """Raises FileUnreadable, FileChanged, DocumentTooLarge and whatever signing raises."""
     path = Path(parameters.path)
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
-    given_up = threading.Event()
-    try:
-        algorithms = await _algorithms(services, path, parameters)
-        document = await asyncio.to_thread(_read, path, parameters, algorithms, given_up)
-    finally:
-        given_up.set()  # a thread cannot be cancelled, and the agent does not end before it
+    document = await _document(services, caller, path, parameters)
     request = SignRequest(
         origin=caller.origin,
         document=document,
@@ -61,22 +57,21 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
         language=services.language,
     )
     made = await services.signing.sign(request, caller.prompter)
+    if parameters.attached and isinstance(document, Streamed):
+        return surrounded(made, document)
     return wire.signature(made)
 
 
-async def _algorithms(services: Services, path: Path, parameters: Parameters) -> tuple[DigestAlgorithm, ...]:
-    """What a large file is digested with: as named, else SHA-256 and what the GOST keys want that may be chosen."""
-    if parameters.digest_algorithm is not None:
-        return (digest_named(parameters.digest_algorithm),)
-    if not _is_large(path):
-        return (SHA256,)
-    wanted = {SHA256: None}
-    for entry in (await services.tokens.listing()).certificates:
-        if parameters.certificate in (None, entry.thumbprint):
-            with contextlib.suppress(CertificateDamaged):
-                key = describe(entry.der)
-                wanted[digest_for_certificate(key.key_type)] = None
-    return tuple(wanted)
+async def _document(services: Services, caller: Caller, path: Path, parameters: Parameters) -> Document | Streamed:
+    algorithms: tuple[DigestAlgorithm, ...] = ()
+    if _is_large(path):
+        algorithms = await digests_for(services, parameters.certificate, parameters.digest_algorithm)
+    given_up = threading.Event()
+    told = progress_for(caller, parameters.progress) if parameters.progress is not None else nobody
+    try:
+        return await asyncio.to_thread(_read, path, parameters, algorithms, given_up, told)
+    finally:
+        given_up.set()  # a thread cannot be cancelled, and the agent does not end before it
 
 
 def _is_large(path: Path) -> bool:
@@ -87,38 +82,23 @@ def _is_large(path: Path) -> bool:
 
 
 def _read(
-    path: Path, parameters: Parameters, algorithms: tuple[DigestAlgorithm, ...], given_up: threading.Event
-) -> Document | Digest:
+    path: Path, parameters: Parameters, algorithms: tuple[DigestAlgorithm, ...], given_up: threading.Event, told: Told
+) -> Document | Streamed:
     """The file whole where it is small, else its digests."""
     with open_file(path) as file:
         try:
+            before = snapshot(os.fstat(file.fileno()))
+            if algorithms and is_streamed(parameters.options, parameters.attached):
+                insist = parameters.certificate is not None
+                return read_streamed(path, file, algorithms, insist=insist, given_up=given_up, told=told)
             content = file.read(MAX_WHOLE + 1)
-            if len(content) <= MAX_WHOLE:
-                return Document(path.name, content)
-            if parameters.attached or parameters.options.format not in CMS_FORMATS:
-                raise DocumentTooLarge(limit=MAX_WHOLE)
-            running = _running(content, algorithms, insist=parameters.certificate is not None)
-            while piece := file.read(_PIECE):
-                if given_up.is_set():
-                    raise Cancelled()
-                for one in running.values():
-                    one.update(piece)
-            first, *others = ((name, one.digest()) for name, one in running.items())
-            return Digest(path.name, *first, os.lseek(file.fileno(), 0, os.SEEK_CUR), tuple(others))
         except OSError as error:
             raise unreadable(path, error) from error
-
-
-def _running(content: bytes, algorithms: tuple[DigestAlgorithm, ...], *, insist: bool) -> dict[str, RunningDigest]:
-    """By name; of the beginning of a large file. Where nobody insists on a key, what would take minutes is left out."""
-    running = {}
-    for algorithm in algorithms:
-        try:
-            running[algorithm.name] = new_digest(algorithm.name, content)
-        except DigestTooSlow:
-            if insist:
-                raise
-    return running
+    if len(content) > MAX_WHOLE:
+        raise DocumentTooLarge(limit=MAX_WHOLE)
+    unchanged = partial(check_unchanged, path, before)
+    unchanged()
+    return Document(path.name, content, unchanged=unchanged)
 
 
 METHOD = Method("sign_file", COMMAND, Parameters, sign_file)

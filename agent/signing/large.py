@@ -1,0 +1,162 @@
+"""Content of any size: read once in pieces, digested while it is read, and copied into its signature.
+
+Memory does not grow with the content: two pieces are in flight, one being read and one being worked on. A file that
+changes meanwhile is refused: by its size, the time of its last change and its inode, and where it is read a second time
+to be put into the signature, by its digest. What these cannot show is a change through a mapping that is not written
+back yet, or within the same tick of the file system's clock; of an attached signature the digest shows those too.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from agent.algorithms import DigestAlgorithm, RunningDigest, new_digest
+from agent.cms.stream import Around
+from agent.errors import Cancelled, DigestTooSlow, FileChanged
+from agent.model import Streamed
+from agent.signing.preview import MAX_PREVIEW
+
+PIECE = 1 << 20  # bytes
+_HEAD = 8 << 20  # bytes read first: more than a digest without a quick library takes, so that it is found at once
+
+Told = Callable[[int, int], None]  # bytes done, of so many
+Consumer = Callable[[memoryview], object]
+
+
+def nobody(_done: int, _size: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+class Snapshot(NamedTuple):
+    """What tells one state of a file from another."""
+
+    device: int
+    inode: int
+    size: int  # bytes
+    modified: int  # nanoseconds
+
+
+def snapshot(status: os.stat_result) -> Snapshot:
+    return Snapshot(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def check_unchanged(path: Path, before: Snapshot) -> None:
+    """Raises FileChanged unless the same file stands at the path, as it was."""
+    try:
+        now = snapshot(path.stat())
+    except OSError as error:
+        raise FileChanged(path=str(path)) from error
+    if now != before:
+        raise FileChanged(path=str(path))
+
+
+def read_streamed(
+    path: Path,
+    file: BinaryIO,
+    algorithms: Sequence[DigestAlgorithm],
+    *,
+    insist: bool,
+    given_up: threading.Event,
+    told: Told = nobody,
+) -> Streamed:
+    """The digests of an open file and its beginning. The first algorithm is the one that is shown.
+
+    `insist`: every algorithm is needed; else what would take minutes is left out. Raises FileChanged, Cancelled,
+    DigestTooSlow, OSError.
+    """
+    before = snapshot(os.fstat(file.fileno()))
+    head = file.read(_HEAD)
+    running = _running(head, algorithms, insist=insist)
+    rest = pour(file, [one.update for one in running.values()], len(head), before.size, given_up=given_up, told=told)
+    if len(head) + rest != before.size:
+        raise FileChanged(path=str(path))
+    check_unchanged(path, before)
+    first, *others = ((name, one.digest()) for name, one in running.items())
+    return Streamed(
+        path.name,
+        *first,
+        before.size,
+        tuple(others),
+        beginning=head[:MAX_PREVIEW],
+        unchanged=lambda: check_unchanged(path, before),
+    )
+
+
+def _running(head: bytes, algorithms: Sequence[DigestAlgorithm], *, insist: bool) -> dict[str, RunningDigest]:
+    """By name, of the beginning."""
+    running = {}
+    for algorithm in algorithms:
+        try:
+            running[algorithm.name] = new_digest(algorithm.name, head)
+        except DigestTooSlow:
+            if insist or len(algorithms) == 1:
+                raise
+    return running
+
+
+def pour(
+    file: BinaryIO,
+    consumers: Sequence[Consumer],
+    done: int,
+    size: int,
+    *,
+    given_up: threading.Event | None = None,
+    told: Told = nobody,
+) -> int:
+    """Hand the rest of a file to every consumer, piece by piece; how many bytes it were. `told` is told of `done` bytes
+    before them, of `size`. The next piece is read while the last one is worked on, by a thread for each consumer.
+
+    Raises Cancelled once `given_up` is set, and what reading or a consumer raises.
+    """
+    buffers = (memoryview(bytearray(PIECE)), memoryview(bytearray(PIECE)))
+    taken = 0
+    with ThreadPoolExecutor(max(1, len(consumers)), "pero-large") as threads:
+        working: list[Future[object]] = []
+        while got := _fill(file, buffers[0]):
+            _wait(working)
+            if given_up is not None and given_up.is_set():
+                raise Cancelled()
+            piece = buffers[0][:got]
+            working = [threads.submit(consume, piece) for consume in consumers]
+            buffers = (buffers[1], buffers[0])
+            taken += got
+            told(done + taken, size)
+            if done + taken > size:  # it grows, perhaps without end
+                break
+        _wait(working)
+    return taken
+
+
+def _fill(file: BinaryIO, buffer: memoryview) -> int:
+    readinto: Callable[[memoryview], int] = file.readinto  # type: ignore[attr-defined]  # typeshed: not of BinaryIO
+    return readinto(buffer)
+
+
+def _wait(working: Sequence[Future[object]]) -> None:
+    for one in working:
+        one.result()
+
+
+class Content(NamedTuple):
+    """What the content was when it was signed."""
+
+    size: int  # bytes
+    algorithm: str
+    digest: bytes
+
+
+def write_attached(
+    source: BinaryIO, target: BinaryIO, surroundings: Around, content: Content, name: str, told: Told = nobody
+) -> None:
+    """Write header, content and tail. Raises FileChanged where the content is not what was signed, and OSError."""
+    digest = new_digest(content.algorithm)
+    target.write(surroundings.header)
+    taken = pour(source, (digest.update, target.write), 0, content.size, told=told)
+    if taken != content.size or digest.digest() != content.digest:
+        raise FileChanged(path=name)
+    target.write(surroundings.tail)
