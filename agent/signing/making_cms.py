@@ -13,7 +13,7 @@ from agent.errors import ContentDiffers, ExistingUnsupported
 from agent.model import Digest, Document
 from agent.signing.options import Level, SignatureOptions
 from agent.signing.task import Task
-from agent.verification.own import verify_own
+from agent.verification.own import Wanted, verify_own
 
 _MEDIA_TYPE = re.compile(r"[!#$&^_.+A-Za-z0-9-]+/[!#$&^_.+A-Za-z0-9-]+")  # RFC 6838 section 4.2
 
@@ -78,4 +78,13 @@ def prepared(task: Task) -> Prepared:
 
 
 def verify(task: Task, completed: Completed, level: Level) -> None:
-    verify_own(completed.value, task.content_digest, task.certificate, task.token)
+    options = task.options
+    wanted = Wanted(
+        content_type=task.content_type,
+        cades=options.format != "cms",
+        level=level,
+        existing=options.existing,
+        mode=options.mode or "co_sign",
+        signer=options.signer,
+    )
+    verify_own(completed.value, task.content_digest, task.certificate, task.token, wanted)
