@@ -66,10 +66,10 @@ class _Writer:
                 stack.pop()
                 self.out.append(f"</{top.name}>")
                 self._text(top.tail)
-            elif isinstance(child.tag, str):
-                stack.append(self._open(child, top.scope, child.tail))
+            elif isinstance(child, etree._ProcessingInstruction):
+                self._text(child.tail)
             else:
-                self._text(child.tail)  # of a processing instruction
+                stack.append(self._open(child, top.scope, child.tail))
 
     def _open(self, element: etree._Element, scope: dict[str, str], tail: str | None) -> _Open:
         inner = dict(scope)
