@@ -43,6 +43,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     content_type: str = names.DATA
     cades: bool = True  # signing-certificate-v2 is there; False: it is not
+    timed: bool = True  # signing-time is there; False: it is not, as in a PDF
     level: Level = "b"
     existing: bytes | None = None  # what the signature was added to
     mode: Mode = "co_sign"
@@ -193,7 +194,7 @@ def _signs(
     # 5.
     found = _attributes(attributes)
     content_type = None if counter else der.oid(wanted.content_type)
-    if found.get(names.CONTENT_TYPE) != content_type or names.SIGNING_TIME not in found:
+    if found.get(names.CONTENT_TYPE) != content_type or (names.SIGNING_TIME in found) != wanted.timed:
         return False
     if (names.SIGNING_CERTIFICATE_V2 in found) != wanted.cades or not found.keys() <= _OURS:
         return False
