@@ -93,6 +93,7 @@ class SigningPrompt(msgspec.Struct, frozen=True):
     faults: tuple[str, ...]
     language: str
     insert_token: bool = False  # no token is there: the prompt may wait for one
+    sign_in: str = ""  # the address that is signed in to; the document is then the proof of it, and is not shown
 
 
 Updates = AsyncIterator[Offered]  # of an open prompt; a prompter that shows no list leaves them alone

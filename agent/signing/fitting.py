@@ -71,6 +71,11 @@ def signing_with(
     )
 
 
+def unable(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Candidates whose key does not sign with what was asked for, with that as their first problem."""
+    return tuple(msgspec.structs.replace(one, problems=("other_digest", *one.problems)) for one in found)
+
+
 def is_authority(description: Description) -> bool:
     """Certificates of authorities lie on tokens beside the person's own; they are never offered for signing."""
     return description.is_authority

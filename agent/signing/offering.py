@@ -27,12 +27,17 @@ class Tokens(Protocol):
 
 
 class Offer:
-    """`fit` picks the candidates out of a listing, and raises NoCertificate or CertificateUnknown where there are none:
-    for a window, as long as no token is there and one can come, that is no error but a reason to wait."""
+    """`fit` picks the candidates out of a listing, and raises NoCertificate or CertificateUnknown where there are none;
+    `exclude` gives the others with their reasons, which the person sees and nobody else.
 
-    def __init__(self, tokens: Tokens, fit: Fit, prompter: Prompter, language: str) -> None:
+    In a window NoCertificate is no error: the person is shown why, and whoever asked cannot tell from the time whether
+    there was something to show. CertificateUnknown is none as long as no token is there and one can come.
+    """
+
+    def __init__(self, tokens: Tokens, fit: Fit, exclude: Fit, prompter: Prompter, language: str) -> None:
         self._tokens = tokens
         self._fit = fit
+        self._exclude = exclude
         self._open = prompter.kind == "window"
         self._language = language
         self._every: dict[str, Candidate] = {}
@@ -49,7 +54,7 @@ class Offer:
         except (NoCertificate, CertificateUnknown) as nothing:
             error = nothing
         insert = not found and self._open and await self._may_come(listing)
-        if error is not None and not insert:
+        if error is not None and not insert and not (self._open and isinstance(error, NoCertificate)):
             raise error
         self._take(listing, found, insert)
 
@@ -84,7 +89,13 @@ class Offer:
     def _take(self, listing: Listing, found: tuple[Candidate, ...], insert_token: bool) -> None:
         self.listing = listing
         self._every |= {candidate.description.thumbprint: candidate for candidate in found}
-        self.now = Offered(offered(found), faults(listing, self._language), insert_token)
+        shown = (*offered(found), *offered(self._exclude(listing)))
+        self.now = Offered(shown, faults(listing, self._language), insert_token)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there never was anything to choose, and it was not for want of a token."""
+        return not self._every and not self.now.insert_token
 
     async def _may_come(self, listing: Listing) -> bool:
         """Whether no token is there, and a module that would see one is."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -42,9 +43,9 @@ from agent.ipc.pin import PinSource
 from agent.journal import Journal
 from agent.model import CertificateEntry, Digest, Listing, TokenState
 from agent.signing.filters import Filter
-from agent.signing.fitting import Candidate, candidates, signing_with
+from agent.signing.fitting import Candidate, candidates, left_out, signing_with, unable
 from agent.signing.follow_up import FollowUps, Give, until
-from agent.signing.intention import intention
+from agent.signing.intention import Intention, intention
 from agent.signing.levels import Levels
 from agent.signing.making import Format, format_named
 from agent.signing.offering import Offer
@@ -53,6 +54,7 @@ from agent.signing.options import check
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
 from agent.signing.request import SignRequest, SignResult
+from agent.signing.sign_in import check_document
 from agent.signing.steps import make
 
 ChangePin = Callable[[TokenState, Prompter, str], Awaitable[None]]  # the last one: the language
@@ -85,9 +87,7 @@ class Signing:
         """Raises the errors of each step; whatever is raised stands in the journal."""
         form = _checked(request)
         document = shown(request.document)
-        facts = _facts(request, document, prompter.kind)
-        named = {"origin": request.origin, "document": document.name}
-        with intention(self._journal, "sign", facts, durable=False, **named) as begun:  # 2, 9
+        with self._intention(request, document, prompter.kind) as begun:  # 2, 9
             await self._levels.check(request.options)
             result = await self.follow_ups.first(
                 lambda give: self._sign(request, form, document, prompter, begun.number, give)
@@ -100,13 +100,28 @@ class Signing:
             )
         return result
 
+    def _intention(
+        self, request: SignRequest, document: ShownDocument, asked_by: str
+    ) -> AbstractContextManager[Intention]:
+        if request.audience:
+            proof = {"origin": request.origin, "audience": request.audience, "asked_by": asked_by}
+            return intention(self._journal, "sign_in", proof, durable=False, origin=request.origin)
+        facts = _facts(request, document, asked_by)
+        return intention(self._journal, "sign", facts, durable=False, origin=request.origin, document=document.name)
+
     async def choose(self, origin: str, wanted: Filter, prompter: Prompter, language: str) -> Candidate:
         """Steps 1 and 3 alone: the person shows a site one of the certificates."""
         facts = {"origin": origin, "asked_by": prompter.kind}
         with intention(self._journal, "choose", facts, durable=False, origin=origin) as begun:
             async with self._queue.turn():
                 self._load_libraries()
-                offer = Offer(self._tokens, lambda found: candidates(found, wanted, self._now()), prompter, language)
+                offer = Offer(
+                    self._tokens,
+                    lambda listing: candidates(listing, wanted, self._now()),
+                    lambda listing: left_out(listing, wanted, self._now()),
+                    prompter,
+                    language,
+                )
                 await offer.look()
                 prompt = ChoicePrompt(
                     origin=origin,
@@ -134,7 +149,11 @@ class Signing:
         async with self._queue.turn() as patience:
             self._load_libraries()
             offer = Offer(
-                self._tokens, lambda listing: _fitting(listing, request, self._now()), prompter, request.language
+                self._tokens,
+                lambda listing: _fitting(listing, request, self._now()),
+                lambda listing: _not_offered(listing, request, self._now()),
+                prompter,
+                request.language,
             )
             await offer.look()  # 1
             prompt = SigningPrompt(
@@ -146,11 +165,12 @@ class Signing:
                 faults=offer.now.faults,
                 language=request.language,
                 insert_token=offer.now.insert_token,
+                sign_in=request.audience,
             )
             async with prompter.ask_signature(prompt, offer.updates()) as dialogue:  # 3
                 last: PeroError | None = None
                 while True:
-                    chosen = _usable(offer.candidate(await _confirmed(dialogue, last)))
+                    chosen = _usable(offer.candidate(await _confirmed(dialogue, last, offer)))
                     patience.renew()
                     try:
                         result = await self._make(request, form, chosen, offer.listing, dialogue, entry)  # 4 to 8
@@ -191,13 +211,16 @@ class Signing:
         return await make(request, form, chosen, listing, self._now(), sign, self._levels)  # 5 to 8
 
 
-async def _confirmed(dialogue: Dialogue, last: PeroError | None) -> str:
-    """The person's answer. Where they give up after a failure, the failure is what happened."""
+async def _confirmed(dialogue: Dialogue, last: PeroError | None, offer: Offer) -> str:
+    """The person's answer. Where they give up after a failure, or before a list in which nothing could be chosen, that
+    is what happened."""
     try:
         return await dialogue.confirmed()
     except (Refused, WindowClosed):
         if last is not None:
             raise last from None
+        if offer.is_empty:
+            raise NoCertificate() from None
         raise
 
 
@@ -219,6 +242,15 @@ def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Can
     if not found:
         raise NoCertificate()
     return found
+
+
+def _not_offered(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
+    """The other certificates, with the reasons; none where one was named."""
+    if request.certificate is not None:
+        return ()
+    fitting = candidates(listing, request.filter, now)
+    signing = signing_with(fitting, request.digests, request.options.padding)
+    return (*unable(one for one in fitting if one not in signing), *left_out(listing, request.filter, now))
 
 
 def _usable(candidate: Candidate) -> Candidate:
@@ -253,6 +285,8 @@ def _checked(request: SignRequest) -> Format:
             raise DigestLength(
                 algorithm=request.document.algorithm, expected=expected, given=len(request.document.value)
             )
+    if not request.audience:
+        check_document(request.document)
     form.look(request.document, request.options)
     return form
 

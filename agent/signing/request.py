@@ -24,6 +24,7 @@ class SignRequest(msgspec.Struct, frozen=True):
     options: SignatureOptions = SignatureOptions()
     language: str = "en"
     content_type: str = DATA  # of CMS; `sign_in.CONTENT_TYPE` where the document is the content of a sign-in
+    audience: str = ""  # of a sign-in: the address that is signed in to
 
     @property
     def digests(self) -> tuple[DigestAlgorithm, ...]:

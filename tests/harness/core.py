@@ -107,6 +107,17 @@ class MemoryTokens:
             return self.spoil(key.sign(digest, padding.PKCS1v15(), hashed))
         return self.spoil(key.sign(digest, ec.ECDSA(hashed)))
 
+    async def module_states(self) -> list[Any]:
+        return []
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator[AsyncIterator[object]]:
+        async def none() -> AsyncIterator[object]:
+            for nothing in ():
+                yield nothing
+
+        yield none()
+
     async def close(self) -> None:
         return None
 
@@ -165,7 +176,7 @@ class ScriptedPerson:
         self.open += 1
         self.most_open = max(self.open, self.most_open)
         try:
-            yield _Dialogue(self, prompt.chosen or prompt.certificates[0].thumbprint)
+            yield _Dialogue(self, prompt.chosen or next((one.thumbprint for one in prompt.certificates), ""))
         finally:
             self.open -= 1
 

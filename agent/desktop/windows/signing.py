@@ -11,6 +11,7 @@ from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.document import DocumentPanel
 from agent.desktop.windows.pin_window import PinWindow
 from agent.desktop.windows.wording import Wording
+from agent.texts.visible import visible
 
 _BLOCKING = ("pin_locked", "pin_not_set")  # warnings of a token that takes no PIN at present
 _LAST_TRY = "pin_final_try"
@@ -20,10 +21,14 @@ class SigningWindow(PinWindow):
     def __init__(self, prompt: SigningPrompt, channel: Channel) -> None:
         wording = Wording(prompt.language)
         super().__init__(channel, wording)
-        self.add_heading(wording("signing.title"), prompt.origin, prompt.shown_origin)
+        title = "sign_in.title" if prompt.sign_in else "signing.title"
+        self.add_heading(wording(title), prompt.origin, prompt.shown_origin)
         self.body.addSpacing(style.GAP)
-        self.body.addWidget(widgets.section(wording("document.title")))
-        self.body.addWidget(DocumentPanel(prompt.document, wording), 1)
+        if prompt.sign_in:
+            self._say_sign_in(prompt)
+        else:
+            self.body.addWidget(widgets.section(wording("document.title")))
+            self.body.addWidget(DocumentPanel(prompt.document, wording), 1)
         self.body.addSpacing(style.GAP)
         self.body.addWidget(widgets.section(wording("certificates.title")))
         self._certificates = CertificatePanel(prompt.certificates, prompt.chosen, wording)
@@ -37,10 +42,17 @@ class SigningWindow(PinWindow):
         self._token_banner = widgets.Banner()
         self.body.addWidget(self._token_banner)
         self.body.addWidget(self.pin_panel)
-        self.add_agreement("button.sign")
+        self.add_agreement("button.sign_in" if prompt.sign_in else "button.sign")
         self._certificates.changed.connect(self._certificate_changed)
         self._certificates.entered.connect(self.pin_panel.field.setFocus)
         self._certificate_changed()
+
+    def _say_sign_in(self, prompt: SigningPrompt) -> None:
+        """Nothing that a page chose stands here but an address of its own."""
+        self.body.addWidget(widgets.label(self.wording("sign_in.what_for")))
+        if prompt.sign_in != prompt.origin:
+            address = self.wording("sign_in.address", address=prompt.sign_in)
+            self.body.addWidget(widgets.address_label(visible(address)))
 
     def chosen(self) -> str | None:
         certificate = self._certificates.chosen
