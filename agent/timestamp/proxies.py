@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -43,8 +44,6 @@ def options(proxy: str) -> dict[str, Any]:
     """What a request of aiohttp takes. Raises ValueError for an address that is none."""
     if not proxy:
         return {}
-    import aiohttp
-
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     if parts.scheme not in ("http", "https") or not host:
@@ -53,5 +52,14 @@ def options(proxy: str) -> dict[str, Any]:
         "proxy": f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
     }
     if parts.username is not None:
-        found["proxy_auth"] = aiohttp.BasicAuth(unquote(parts.username), unquote(parts.password or ""), "utf-8")
+        # aiohttp 3 makes Proxy-Authorization of it, in the request or in CONNECT.
+        login = basic(unquote(parts.username), unquote(parts.password or ""))
+        found["proxy_headers"] = {"Authorization": login}
     return found
+
+
+def basic(user: str, password: str) -> str:
+    """The header's value of HTTP basic authentication (RFC 7617), in UTF-8. Raises ValueError."""
+    if ":" in user:
+        raise ValueError("user")
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")

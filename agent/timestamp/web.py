@@ -140,11 +140,11 @@ class Web:
         if self._session is None:
             raise RuntimeError("not entered")
         options: dict[str, Any] = {"data": body} if method == "POST" else {}
-        if login is not None:
-            options["auth"] = aiohttp.BasicAuth(*login, encoding="utf-8")
         if urlsplit(url).scheme == "https":
             options["ssl"] = self._trust()
         try:
+            if login is not None:
+                headers = {**headers, "Authorization": proxies.basic(*login)}
             options |= proxies.options(proxies.proxy_for(url, self._proxy, self._environment))
             async with self._session.request(
                 method, url, headers=headers, allow_redirects=False, **options
