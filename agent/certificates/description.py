@@ -5,14 +5,26 @@ from __future__ import annotations
 import datetime
 import functools
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.algorithms import EC_BITS, RSA_BITS
-from agent.certificates import der, gost_keys, names
+from agent.algorithms import (
+    EC_BITS,
+    PKCS1,
+    PSS,
+    RSA_BITS,
+    DigestAlgorithm,
+    SignatureAlgorithm,
+    algorithm_for,
+    can_sign,
+    digest_for_key,
+    digest_named,
+)
+from agent.certificates import der, gost_keys, names, rsa_pss
 from agent.certificates.usage import UNSAID, Usage, read_usage
-from agent.errors import CertificateDamaged
+from agent.errors import AlgorithmUnsupported, CertificateDamaged
 
 if TYPE_CHECKING:
     from asn1crypto import x509
@@ -30,7 +42,7 @@ OTHER_KEYS = {  # by name for people; the first two are signed with where their 
     "1.3.101.112": "Ed25519",
     "1.3.101.113": "Ed448",
 }
-_RSA, _EC = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1"
+_RSA, _RSA_PSS, _EC = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10045.2.1"
 SIGNING_USAGES = frozenset({"digital_signature", "non_repudiation"})  # one of them must be there (RFC 5280 4.2.1.3)
 
 # Label key of the catalogue, short names of the subject's attributes that it stands for.
@@ -66,6 +78,8 @@ class Description(msgspec.Struct, frozen=True):
     subject_key_identifier: bytes | None
     authority_key_identifier: bytes | None
     usage: Usage = UNSAID
+    padding: str = ""  # "pss": the key signs with that alone (RFC 4055 section 1.2); "": with what its type knows
+    only_digest: str | None = None  # the one digest that such a key signs, by name in algorithms.DIGESTS
 
 
 def describe(encoded: bytes) -> Description:
@@ -98,6 +112,7 @@ def _read(encoded: bytes, certificate: x509.Certificate) -> Description:
     serial = _hex(number)
     public_key = body["subject_public_key_info"].dump()
     key, key_type, bits = _key(public_key)
+    limits = rsa_pss.limits(public_key)
     usage = certificate.key_usage_value
     constraints = certificate.basic_constraints_value
     return Description(
@@ -122,7 +137,25 @@ def _read(encoded: bytes, certificate: x509.Certificate) -> Description:
         subject_key_identifier=certificate.key_identifier,
         authority_key_identifier=certificate.authority_key_identifier,
         usage=read_usage(encoded),
+        padding=PSS if limits else "",
+        only_digest=limits.digest if limits else None,
     )
+
+
+def signing_algorithm(
+    description: Description, wanted: Sequence[DigestAlgorithm], padding: str = PKCS1
+) -> SignatureAlgorithm:
+    """What this key signs with: the first of the wanted digests that it can; without any, the one it wants. `padding`
+    is of RSA, where the key leaves the choice. Raises AlgorithmUnsupported."""
+    padding = description.padding or padding
+    if description.only_digest is not None:
+        only = digest_named(description.only_digest)
+        if wanted and only not in wanted:
+            raise AlgorithmUnsupported(algorithm=f"{description.key_type}-{wanted[0].name}")
+        return algorithm_for(description.key_type, only, padding)
+    digests = wanted or (digest_for_key(description.key_type, description.bits),)
+    fitting = (digest for digest in digests if can_sign(description.key_type, digest))
+    return algorithm_for(description.key_type, next(fitting, digests[0]), padding)
 
 
 def _check_outside(certificate: x509.Certificate) -> None:
@@ -145,10 +178,10 @@ def _key(info: bytes) -> tuple[str, str, int]:
     algorithm, value = der.read(info).children()
     kind, *parameters = algorithm.children()
     dotted = der.dotted(kind)
-    if dotted == _RSA:
+    if dotted == _RSA or (dotted == _RSA_PSS and rsa_pss.limits(info)):
         modulus, _ = der.read(value.contents[1:]).children()
         bits = int.from_bytes(modulus.contents, "big").bit_length()
-        return f"RSA {bits}", "rsa", bits
+        return f"RSA {bits}" if dotted == _RSA else f"RSA-PSS {bits}", "rsa", bits
     if dotted == _EC:
         named = bool(parameters) and parameters[0].tag == der.OBJECT_IDENTIFIER
         curve = der.dotted(parameters[0]) if named else "EC"

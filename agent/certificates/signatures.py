@@ -9,7 +9,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from agent.algorithms import PSS, SignatureAlgorithm
-from agent.certificates import gost_keys
+from agent.certificates import der, gost_keys, rsa_pss
 from agent.gost import curves
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def _is_classic(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes,
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-    key = _public_key(public_key)
+    key, only_pss = _public_key(public_key)
+    if only_pss and algorithm.padding != PSS:
+        return False
     hashing = _hash(algorithm.digest.name)
     hashed = utils.Prehashed(hashing)
     try:
@@ -54,16 +56,20 @@ def _is_classic(public_key: bytes, algorithm: SignatureAlgorithm, digest: bytes,
 
 
 @functools.lru_cache(maxsize=32)
-def _public_key(info: bytes) -> RSAPublicKey | EllipticCurvePublicKey | None:
+def _public_key(info: bytes) -> tuple[RSAPublicKey | EllipticCurvePublicKey | None, bool]:
+    """The key, and whether it is one for PSS alone."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     try:
         key = load_der_public_key(info)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return None
-    return key if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else None
+        kind = next(next(der.read(info).children()).children()).whole
+    except (ValueError, TypeError, StopIteration, UnsupportedAlgorithm):
+        return None, False
+    return (key if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else None), kind == der.oid(
+        rsa_pss.KEY
+    )
 
 
 def _hash(name: str) -> HashAlgorithm:

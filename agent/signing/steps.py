@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
-from agent.algorithms import SignatureAlgorithm, algorithm_for, can_sign, digest_for_key, new_digest
+from agent.algorithms import SignatureAlgorithm, new_digest
 from agent.certificates.chain import chain_for
-from agent.certificates.description import Description
+from agent.certificates.description import Description, signing_algorithm
 from agent.cms.encodings import encoded
 from agent.model import Digest, Document, Listing, Streamed
 from agent.signing.fitting import Candidate
@@ -80,9 +80,7 @@ async def _task(request: SignRequest, chosen: Candidate, listing: Listing, momen
 
 
 def _algorithm(request: SignRequest, description: Description) -> SignatureAlgorithm:
-    digests = request.digests or (digest_for_key(description.key_type, description.bits),)
-    fitting = (digest for digest in digests if can_sign(description.key_type, digest))
-    return algorithm_for(description.key_type, next(fitting, digests[0]), request.options.padding)
+    return signing_algorithm(description, request.digests, request.options.padding)
 
 
 async def _content_digest(document: Document | Digest, algorithm: SignatureAlgorithm) -> bytes:

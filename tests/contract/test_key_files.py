@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     NoEncryption,
@@ -199,7 +199,7 @@ GOOD, OTHER = make_identity("p256"), make_identity("p384")
         pytest.param(packed(None, GOOD.certificate), KeyFileWithoutKey, id="no key"),
         pytest.param(packed(GOOD.key), KeyFileWithoutKey, id="no certificate"),
         pytest.param(packed(GOOD.key, OTHER.certificate), KeyFileWithoutKey, id="certificate of another key"),
-        pytest.param(of_key(new_key("p521")), AlgorithmUnsupported, id="P-521"),
+        pytest.param(of_key(ec.generate_private_key(ec.SECP224R1())), AlgorithmUnsupported, id="P-224"),
         pytest.param(of_key(new_key("rsa1024")), AlgorithmUnsupported, id="RSA 1024"),
         pytest.param(of_key(ed25519.Ed25519PrivateKey.generate()), AlgorithmUnsupported, id="Ed25519"),
     ],

@@ -25,6 +25,8 @@ KEYS = {
     "rsa-4096": ["RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
     "p-256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
     "p-384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+    "p-521": ["EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
+    "rsa-pss": ["RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"],  # an RSA key for PSS alone (RFC 4055 section 1.2)
 }
 SIGNER = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,nonRepudiation\n"
 AUTHORITY = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"

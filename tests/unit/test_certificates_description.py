@@ -117,7 +117,7 @@ def test_keys_are_named_and_unfit_ones_are_a_problem(
 @pytest.mark.parametrize(
     ("algorithm", "words", "kind"),
     [
-        (("EC", "-pkeyopt", "ec_paramgen_curve:P-521"), "P-521", "ec"),
+        (("EC", "-pkeyopt", "ec_paramgen_curve:P-224"), "1.3.132.0.33", "ec"),
         (("EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"), "1.3.132.0.10", "ec"),
         (("EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:explicit"), "EC", "ec"),
         (("ED25519",), "Ed25519", "1.3.101.112"),
