@@ -32,6 +32,7 @@ help:
 	@echo 'make test         install what the tests need and run all of them (ARGS: options for pytest;'
 	@echo '                  WORKERS: how many at a time)'
 	@echo 'make check        formatting, lint, types, layers, the extension'
+	@echo 'make contract     try the tokens of one module with a PIN: MODULE=/usr/lib/librtpkcs11ecp.so'
 	@echo 'make bench        print the figures: times and memory'
 	@echo 'make setup        bring the machine to what Pero needs to run: Debian packages, .venv, catalogues, extension'
 	@echo 'make screenshots  take pictures of all windows (build/screenshots), and those of README.md anew'
@@ -52,6 +53,10 @@ demo:
 .PHONY: test
 test: prepared-test
 	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
+
+.PHONY: contract
+contract: prepared-test
+	@$(PYTHON) -m pytest tests/contract/test_named_module.py -p no:cacheprovider --module='$(MODULE)' $(ARGS)
 
 .PHONY: bench
 bench: prepared-test

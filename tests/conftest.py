@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from tests.harness import network
 
 # A shell starts its background jobs with SIGINT ignored, and whatever they start inherits that. Tests send SIGINT to
@@ -11,3 +13,8 @@ from tests.harness import network
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 network.alone()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--module", default=None, help="run tests/contract/test_named_module.py over this PKCS#11 module")
+    parser.addoption("--pin-fd", type=int, default=None, help="descriptor whose first line is the PIN of its tokens")
