@@ -121,7 +121,8 @@ def _read(token: bytes) -> tuple[bytes, tuple[bytes, ...], _Signer]:
         raise WrongToken("too_large")
     whole = der.read(token)
     kind, explicit = whole.children()
-    if whole.end != len(token) or der.dotted(kind) != SIGNED_DATA or explicit.tag != _CONSTRUCTED_0:
+    tags = whole.tag, explicit.tag
+    if whole.end != len(token) or tags != (der.SEQUENCE, _CONSTRUCTED_0) or der.dotted(kind) != SIGNED_DATA:
         raise WrongToken("damaged")
     (body,) = explicit.children()
     _version, _digests, encapsulated, *sets, signers = body.children()

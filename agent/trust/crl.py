@@ -58,7 +58,7 @@ def _check(encoded: bytes, certificate: Description, issuer: Description, now: d
     following = rest.pop(0) if rest and rest[0].tag in _TIMES else None
     entries = rest.pop(0) if rest and rest[0].tag == der.SEQUENCE else None
     found = extensions.read(next(rest[0].children()).children()) if rest and rest[0].tag == _CONSTRUCTED_0 else {}
-    if whole.end != len(encoded):
+    if whole.end != len(encoded) or whole.tag != der.SEQUENCE:
         raise Unusable("damaged")
     # 2.
     if name.whole != certificate.issuer_der:

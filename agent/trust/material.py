@@ -143,12 +143,14 @@ class _Gathering:
             raise RevocationUnaddressed(thumbprint=certificate.thumbprint, possible_level="t")
         tried: list[str] = []
         try:
-            if not await self._ask_responders(certificate, issuer, responders, tried):
-                await self._read_lists(certificate, issuer, tried)
+            known = await self._ask_responders(certificate, issuer, responders, tried)
+            known = known or await self._read_lists(certificate, issuer, tried)
         except Revoked as error:
             raise CertificateRevoked(
                 thumbprint=certificate.thumbprint, revoked_at=f"{error.moment:%Y-%m-%d}", reason=error.reason
             ) from error
+        if not known:
+            raise RevocationUnavailable(thumbprint=certificate.thumbprint, tried="; ".join(tried), possible_level="t")
 
     async def _ask_responders(
         self, certificate: Description, issuer: Description, addresses: Sequence[str], tried: list[str]
@@ -160,16 +162,23 @@ class _Gathering:
             query = ocsp.request(certificate, issuer, nonce)
             response = await self._post(url, query)
             answer = await asyncio.to_thread(ocsp.read, response, certificate, issuer, nonce, self._now())
-            if answer.unchecked and _list_addresses(answer.responder):
-                await self._read_lists(answer.responder, issuer, tried)
+            if answer.unchecked and not await self._is_good(answer.responder, issuer, tried):
+                raise Unusable("certificate")
             self._ocsp[response] = None
             self._certificates[answer.responder.der] = None
             return True
 
         return bool(await self._first("ocsp", addresses, ask, tried))
 
-    async def _read_lists(self, certificate: Description, issuer: Description, tried: list[str]) -> None:
-        """Raises Revoked, RevocationUnavailable."""
+    async def _is_good(self, responder: Description, issuer: Description, tried: list[str]) -> bool:
+        """By the lists that it names; one that names none is taken (RFC 6960 section 4.2.2.2.1)."""
+        try:
+            return not _list_addresses(responder) or await self._read_lists(responder, issuer, tried)
+        except Revoked:
+            return False
+
+    async def _read_lists(self, certificate: Description, issuer: Description, tried: list[str]) -> bool:
+        """Raises Revoked."""
 
         async def read(url: str) -> bytes:
             content = self._lists.get(url)
@@ -180,9 +189,9 @@ class _Gathering:
             return content
 
         found = await self._first("crl", _list_addresses(certificate), read, tried)
-        if found is None:
-            raise RevocationUnavailable(thumbprint=certificate.thumbprint, tried="; ".join(tried), possible_level="t")
-        self._crls[found] = None
+        if found is not None:
+            self._crls[found] = None
+        return found is not None
 
     async def _first(
         self, kind: str, addresses: Sequence[str], ask: Callable[[str], Awaitable[Found]], tried: list[str]

@@ -69,7 +69,10 @@ def _read(
     response: bytes, certificate: Description, issuer: Description, nonce: bytes, now: datetime.datetime
 ) -> Answer:
     # 1.
-    body, algorithm, value, *more = der.read(_basic(response)).children()
+    basic = der.read(_basic(response))
+    body, algorithm, value, *more = basic.children()
+    if basic.tag != der.SEQUENCE or any(part.tag != _CONSTRUCTED_0 for part in more):
+        raise Unusable("damaged")
     parts = list(body.children())
     if parts[0].tag == _CONSTRUCTED_0:  # version
         parts = parts[1:]
@@ -97,12 +100,14 @@ def _basic(response: bytes) -> bytes:
     """DER of the BasicOCSPResponse."""
     whole = der.read(response)
     status, *explicit = whole.children()
-    if whole.end != len(response) or status.tag != _ENUMERATED:
+    if whole.end != len(response) or (whole.tag, status.tag) != (der.SEQUENCE, _ENUMERATED):
         raise Unusable("damaged")
     if status.contents != b"\0" or not explicit:
         raise Unusable("rejected")
-    kind, octets = next(explicit[0].children()).children()
-    if der.dotted(kind) != _BASIC or octets.tag != der.OCTET_STRING:
+    (inside,) = explicit[0].children()
+    kind, octets = inside.children()
+    tags = explicit[0].tag, inside.tag, octets.tag
+    if der.dotted(kind) != _BASIC or tags != (_CONSTRUCTED_0, der.SEQUENCE, der.OCTET_STRING):
         raise Unusable("damaged")
     return octets.contents
 

@@ -162,7 +162,7 @@ class Authority:
             )  # fmt: skip
             return answered.read_bytes()
 
-    def revocation_list(self, issuer: Holder, days: int = 1, extensions: str = "") -> bytes:
+    def revocation_list(self, issuer: Holder, extensions: str = "", *more: str) -> bytes:
         """CertificateList, DER, by openssl ca."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             settings, made = Path(folder) / "settings", Path(folder) / "list"
@@ -172,7 +172,7 @@ class Authority:
             )
             self.run(
                 "ca", "-gencrl", "-config", settings, "-cert", issuer.certificate, "-keyfile", issuer.key,
-                "-crldays", str(days), "-out", made,
+                *(more or ("-crldays", "1")), "-out", made,
             )  # fmt: skip
             return self.run("crl", "-in", made, "-outform", "DER")
 

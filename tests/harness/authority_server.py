@@ -77,7 +77,7 @@ class AuthorityServer:
         authority = self.authority
         if service == "tsa":
             return STAMPING[way](authority, asked.body)
-        issuer: Holder = {"root": authority.root, "issuing": authority.issuing}[name]
+        issuer: Holder = {"root": authority.root, "issuing": authority.issuing}[name.split("/")[0]]
         if service == "ocsp":
             return OCSP[way](authority, asked.body, issuer)
         if service == "list":
@@ -200,7 +200,7 @@ def _listed_responder(authority: Authority, query: bytes, issuer: Holder) -> byt
 
 
 def _flipped_answer(authority: Authority, query: bytes, issuer: Holder) -> bytes:
-    answer = authority.answer_ocsp(query, issuer, None, "-resp_no_certs", "-ndays", "1")
+    answer = authority.answer_ocsp(query, issuer, issuer, "-resp_no_certs", "-ndays", "1")
     return answer[:-1] + bytes((answer[-1] ^ 1,))
 
 
@@ -237,22 +237,22 @@ OCSP: dict[str, Callable[[Authority, bytes, Holder], bytes]] = {
 _POINT = "issuingDistributionPoint=critical,@point\n[point]\n"
 LISTS: dict[str, Callable[[Authority, Holder], bytes]] = {
     "right": lambda authority, issuer: authority.revocation_list(issuer),
-    "old": lambda authority, issuer: authority.revocation_list(issuer, days=-1),
+    "old": lambda authority, issuer: authority.revocation_list(
+        issuer, "", "-crl_lastupdate", "260101000000Z", "-crl_nextupdate", "260102000000Z"
+    ),
     "other_issuer": lambda authority, issuer: authority.revocation_list(authority.root),
-    "only_authorities": lambda authority, issuer: authority.revocation_list(issuer, 1, _POINT + "onlyCA=TRUE\n"),
-    "only_users": lambda authority, issuer: authority.revocation_list(issuer, 1, _POINT + "onlyuser=TRUE\n"),
+    "only_authorities": lambda authority, issuer: authority.revocation_list(issuer, _POINT + "onlyCA=TRUE\n"),
+    "only_users": lambda authority, issuer: authority.revocation_list(issuer, _POINT + "onlyuser=TRUE\n"),
     "other_part": lambda authority, issuer: authority.revocation_list(
-        issuer, 1, _POINT + "fullname=URI:http://part.example/7.crl\n"
+        issuer, _POINT + "fullname=URI:http://part.example/7.crl\n"
     ),
     "own_part": lambda authority, issuer: authority.revocation_list(
-        issuer, 1, _POINT + f"fullname=URI:{authority.url}/list/{issuer.name}\n"
+        issuer, _POINT + f"fullname=URI:{authority.url}/list/{issuer.name}\n"
     ),
     "some_reasons": lambda authority, issuer: authority.revocation_list(
-        issuer, 1, _POINT + "onlysomereasons=keyCompromise\n"
+        issuer, _POINT + "onlysomereasons=keyCompromise\n"
     ),
-    "critical_stranger": lambda authority, issuer: authority.revocation_list(
-        issuer, 1, "1.2.3.4.5=critical,DER:0500\n"
-    ),
+    "critical_stranger": lambda authority, issuer: authority.revocation_list(issuer, "1.2.3.4.5=critical,DER:0500\n"),
     "bad_signature": lambda authority, issuer: _flip(authority.revocation_list(issuer)),
 }
 
@@ -382,6 +382,7 @@ _WAYS: dict[str, Callable[[Any, AuthorityServer], None]] = {
     "to_other_host": _to(307, "http://localhost:{port}/tsa/right"),
     "to_file": _to(307, "file:///etc/passwd"),
     "moved": _to(302, "{url}/tsa/right"),
+    "to_second_loopback": _to(302, "http://127.0.0.2:{port}/list/issuing"),
     "list_moved": _to(302, "{url}/list/issuing/again"),
 }
 
