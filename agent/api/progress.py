@@ -13,19 +13,20 @@ INTERVAL = 0.2  # seconds between two notifications
 
 
 def progress_for(caller: Caller, name: str) -> Told:
-    """What a thread may call as often as it likes; `name` is the command's own word for this reading.
+    """What a thread may call as often as it likes; `name` is the command's own word for it.
 
-    Made in the loop's thread. Nothing is sent before the first interval has passed: what is quick needs no progress.
+    Made in the thread of the loop. Nothing is sent before the first interval has passed: what is quick needs none. Once
+    something was, the end is told too.
     """
     loop = asyncio.get_running_loop()
-    last = time.monotonic()
+    last, begun = time.monotonic(), False
 
     def told(done: int, size: int) -> None:
-        nonlocal last
+        nonlocal last, begun
         now = time.monotonic()
-        if now - last < INTERVAL:
+        if not (begun and done >= size) and now - last < INTERVAL:
             return
-        last = now
+        last, begun = now, True
         parameters = {"progress": name, "done": done, "size": size}
         loop.call_soon_threadsafe(caller.tell, notification("progress", parameters))
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import errno
 import os
 import signal
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +15,9 @@ from agent.cli.asking import Kind, asking, kind_of, pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.listing import summary, thumbprint
 from agent.cli.output import complain, plain, say
-from agent.errors import FileUnwritable
+from agent.cli.progress import Progress
+from agent.cli.signature_file import write_signature
+from agent.cli.writing import check_free, check_room
 
 if TYPE_CHECKING:
     from agent.app import Call
@@ -54,11 +53,17 @@ def command(
     if certificate:
         parameters["certificate"] = thumbprint(context, certificate)
     kind = kind_of(context, ask, pin_fd)
-    open_file(Path(parameters["path"])).close()  # before anybody is asked for anything
-    _check_free(context, target, force)
-    with asking(context, kind, pin_fd, "asking.pin") as choice:
-        result = context.run(_signed(context, choice, kind, parameters))
-    _write(target, base64.b64decode(result.pop("signature")), force)
+    document = Path(parameters["path"])
+    with open_file(document) as opened:  # before anybody is asked for anything
+        size = os.fstat(opened.fileno()).st_size
+    check_free(context, target, force)
+    if attached:
+        check_room(target, size)
+    progress = Progress(context)
+    with contextlib.closing(progress):
+        with asking(context, kind, pin_fd, "asking.pin") as choice:
+            result = context.run(_signed(context, choice, kind, parameters, progress))
+        write_signature(target, result, document, force, progress.writing)
     if as_json:
         print_json({"file": str(target), **result})
     else:
@@ -73,23 +78,15 @@ def _same(target: Path, file: str) -> bool:
         return False
 
 
-def _check_free(context: Context, target: Path, force: bool) -> None:
-    """Raises FileUnwritable where a folder stands in the signature's place, or a file that may not be overwritten."""
-    if target.is_dir():
-        raise FileUnwritable(path=str(target), reason=os.strerror(errno.EISDIR))
-    if not force and os.path.lexists(target):
-        error = FileUnwritable(path=str(target), reason=os.strerror(errno.EEXIST))
-        error.add_note(context.text("sign.exists"))
-        raise error
-
-
-async def _signed(context: Context, choice: PinChoice, kind: Kind, parameters: dict[str, Any]) -> dict[str, Any]:
-    async with context.session(choice) as call:
+async def _signed(
+    context: Context, choice: PinChoice, kind: Kind, parameters: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    async with context.session(choice, progress.notified) as call:
         if kind == "terminal":
             parameters = await _chosen(context, call, parameters)
         elif kind == "window":
             complain(context.text("sign.answer_in_window"))
-        return await call("sign_file", parameters)
+        return await call("sign_file", {**parameters, "progress": progress.name})
 
 
 async def _chosen(context: Context, call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -128,44 +125,3 @@ def _pick(context: Context, rows: list[dict[str, Any]]) -> dict[str, Any]:
     finally:
         signal.signal(signal.SIGINT, before)
         terminal.close()
-
-
-def _write(target: Path, signature: bytes, force: bool) -> None:
-    """Write beside the target, then rename. Without `force` a file that came there meanwhile stays.
-
-    Raises FileUnwritable.
-    """
-    temporary = ""
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o666 & ~_umask())
-            file.write(signature)
-            file.flush()
-            os.fsync(file.fileno())
-        _place(temporary, target, force)
-    except OSError as error:
-        raise FileUnwritable(path=str(target), reason=error.strerror or str(error)) from error
-    finally:
-        if temporary:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)  # noqa: PTH108 - a name from mkstemp
-
-
-def _place(temporary: str, target: Path, force: bool) -> None:
-    if not force:
-        try:
-            os.link(temporary, target)  # refuses to overwrite, which rename does not
-            return
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):  # file systems without hard links
-                raise
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    os.replace(temporary, target)  # noqa: PTH105
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -23,6 +23,7 @@ from agent.consent.origins import parse_origin
 from agent.consent.prompter import Prompter
 from agent.errors import OriginRefused, PortsTaken
 from agent.transport.peers import is_same_user, loopback_user
+from agent.transport.upload import HttpUploads
 
 PATH = "/v1"
 MAX_CONNECTIONS = 64
@@ -38,8 +39,15 @@ _log = logging.getLogger("pero.transport")
 class Loopback:
     """Listens on 127.0.0.1 and, where the machine has it, on ::1, on the first port that is free on both."""
 
-    def __init__(self, dispatcher: Dispatcher, prompter: Prompter, ports: tuple[int, ...] = LOOPBACK_PORTS) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        prompter: Prompter,
+        ports: tuple[int, ...] = LOOPBACK_PORTS,
+        uploads: HttpUploads | None = None,
+    ) -> None:
         self._dispatcher = dispatcher
+        self._uploads = uploads
         self._prompter = prompter
         self._ports = ports
         self._servers: list[asyncio.Server] = []
@@ -71,8 +79,10 @@ class Loopback:
     async def _request(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Host", "") not in {f"{name}:{self.port}" for name in _NAMES}:
             return _refusal(403)
-        if request.path != PATH or len(request.headers.getall("Origin", [])) != 1:
+        if len(request.headers.getall("Origin", [])) != 1:
             return _refusal(404)
+        if request.path != PATH:
+            return await self._other(request) or _refusal(404)
         try:
             origin = parse_origin(request.headers["Origin"])
         except OriginRefused:
@@ -90,6 +100,14 @@ class Loopback:
         finally:
             del self._open[connection]
         return connection
+
+    async def _other(self, request: web.BaseRequest) -> web.StreamResponse | None:
+        """None: there is nothing else to be found."""
+        try:
+            origin = parse_origin(request.headers["Origin"])
+        except OriginRefused:
+            return None
+        return None if self._uploads is None else await self._uploads.answer(request, origin)
 
     def _has_place(self, caller: Caller) -> bool:
         """Whether one more connection may be opened, for this caller."""

@@ -1,0 +1,39 @@
+"""What `sign_file` answers, as a file. A large document is put into its signature here: the agent gives what stands
+before and behind the content, and reads files but writes none that anybody names."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from agent.cli.writing import write, write_by
+
+
+def write_signature(
+    target: Path, result: dict[str, Any], document: Path, force: bool, told: Callable[[int, int], None]
+) -> None:
+    """Take the signature out of the result and write it. `told`: bytes written, of how many, where there are many.
+
+    Raises FileUnwritable, and where the document was put in FileUnreadable and FileChanged.
+    """
+    surroundings, signature = result.pop("around", None), result.pop("signature")
+    if surroundings is not None:
+        write_by(target, lambda file: _attached(file, surroundings, document, told), force)
+    elif result.get("encoding", "der") == "der":
+        write(target, base64.b64decode(signature), force)
+    else:
+        write(target, signature.encode("ascii"), force)
+
+
+def _attached(file: BinaryIO, surroundings: dict[str, Any], document: Path, told: Callable[[int, int], None]) -> None:
+    from agent.api.files import open_file
+    from agent.cms.stream import Around
+    from agent.signing.large import Content, write_attached
+
+    around = Around(base64.b64decode(surroundings["header"]), base64.b64decode(surroundings["tail"]))
+    digest = bytes.fromhex(surroundings["digest"])
+    with open_file(document) as source:
+        content = Content(surroundings["size"], surroundings["digest_algorithm"], digest)
+        write_attached(source, file, around, content, str(document), told)
