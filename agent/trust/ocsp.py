@@ -52,9 +52,9 @@ def request(certificate: Description, issuer: Description, nonce: bytes) -> byte
 
 
 def read(
-    response: bytes, certificate: Description, issuer: Description, nonce: bytes, now: datetime.datetime
+    response: bytes, certificate: Description, issuer: Description, nonce: bytes | None, now: datetime.datetime
 ) -> Answer:
-    """What a response says of the certificate. Raises Revoked, Unusable.
+    """What a response says of the certificate. `nonce` None: somebody else asked. Raises Revoked, Unusable.
 
     1. the structure  2. who answered  3. the signature  4. the nonce, where the responder gives it back  5. the answer
     about this certificate, and its age
@@ -66,7 +66,7 @@ def read(
 
 
 def _read(
-    response: bytes, certificate: Description, issuer: Description, nonce: bytes, now: datetime.datetime
+    response: bytes, certificate: Description, issuer: Description, nonce: bytes | None, now: datetime.datetime
 ) -> Answer:
     # 1.
     basic = der.read(_basic(response))
@@ -84,7 +84,8 @@ def _read(
     check_signature((body, algorithm, value), answer.responder.public_key)
     # 4.
     found = extensions.read(next(rest[0].children()).children()) if rest else {}
-    if _NONCE in found and found[_NONCE].value not in (der.tlv(der.OCTET_STRING, nonce), nonce):
+    answered = found[_NONCE].value if _NONCE in found else nonce
+    if nonce is not None and answered not in (der.tlv(der.OCTET_STRING, nonce), nonce):
         raise Unusable("nonce")
     # 5.
     for single in responses.children():
