@@ -128,6 +128,7 @@ class Agent:
         from agent.transport.local_socket import LocalSocket
         from agent.transport.loopback import Loopback
         from agent.transport.sessions import Sessions
+        from agent.transport.upload import HttpUploads
 
         self._composition = composition
         sessions = Sessions(
@@ -139,7 +140,8 @@ class Agent:
             language=composition.language,
         )
         self._local = LocalSocket(composition.services.locations.socket, sessions.serve)
-        self._loopback = Loopback(composition.dispatcher, composition.prompter, ports or LOOPBACK_PORTS)
+        uploads = HttpUploads(composition.services.uploads)
+        self._loopback = Loopback(composition.dispatcher, composition.prompter, ports or LOOPBACK_PORTS, uploads)
 
     async def start(self) -> None:
         """Raises StateUnsafe, FileUnwritable. Loopback ports that are all taken cost the loopback way only."""
