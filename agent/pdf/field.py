@@ -11,7 +11,7 @@ from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.form_tools import enumerate_fields_in
-from pyhanko.pdf_utils.generic import pdf_date, pdf_string
+from pyhanko.pdf_utils.generic import pdf_string
 from pyhanko.pdf_utils.misc import FormFillingError
 
 from agent.errors import BadParameters, FieldUnusable, FormUnsupported
@@ -90,7 +90,7 @@ def _dictionary(entries: Entries, placeholders: Placeholders) -> Any:
     value["/SubFilter"] = name("ETSI.CAdES.detached")
     value["/ByteRange"] = placeholders.byte_range
     value["/Contents"] = placeholders.contents
-    value["/M"] = pdf_date(entries.moment)
+    value["/M"] = _Fixed(entries.moment.strftime("(D:%Y%m%d%H%M%SZ)").encode())
     for key, text in (("/Reason", entries.reason), ("/Location", entries.location), ("/ContactInfo", entries.contact)):
         if text:
             value[key] = pdf_string(text)

@@ -16,7 +16,7 @@ from agent.algorithms import SignatureAlgorithm, new_digest
 from agent.certificates.description import Description
 from agent.cms.formats import Completed, Material, Prepared
 from agent.cms.prepare import CompletedCms, PreparedCms
-from agent.errors import BadParameters
+from agent.errors import BadParameters, TimestampWrong
 from agent.pdf import messages
 from agent.pdf.content import prepare_content
 from agent.pdf.marking import lines
@@ -99,6 +99,10 @@ def _entries(options: PdfOptions, certificate: Description | None, moment: datet
     return messages.Entries(moment, options.reason, options.location, options.contact, options.field, mark)
 
 
+class NoRoom(Exception):
+    """The signature is larger than the room that was reserved for it."""
+
+
 class Place:
     """A file with room for a signature: from `start` (the `<` of Contents) to `end` (behind its `>`)."""
 
@@ -110,10 +114,10 @@ class Place:
         return view[: self.start], view[self.end :]
 
     def filled(self, signature: bytes) -> tuple[bytes, bytes]:
-        """The file with this signature, and the octets that Contents is then made of. Raises ValueError: no room."""
+        """The file with this signature, and the octets that Contents is then made of. Raises NoRoom."""
         room = (self.end - self.start - 2) // 2
         if len(signature) > room:
-            raise ValueError("no room")
+            raise NoRoom
         contents = signature.ljust(room, b"\0")
         before, after = self.covered()
         return b"".join((before, b"<", contents.hex().encode(), b">", after)), contents
@@ -148,7 +152,10 @@ class _Completed:
 
     def with_timestamp(self, token: bytes) -> Completed:
         """Raises TimestampWrong where the token is larger than the room for it."""
-        return _Completed(self._place, self._cms.with_timestamp(token), self._moment, self._perform)
+        try:
+            return _Completed(self._place, self._cms.with_timestamp(token), self._moment, self._perform)
+        except NoRoom as error:
+            raise TimestampWrong(tried="pdf=too_large", possible_level="b") from error
 
     def with_material(self, material: Material) -> Completed:
         """In a revision behind the signature. Blocks for the worker."""

@@ -11,9 +11,10 @@ from typing import IO, TypeAlias, cast
 
 from agent.errors import DocumentTooComplex, from_name
 from agent.pdf import messages
-from agent.pdf.worker import MEMORY, SECONDS
 
-DEADLINE = 2.0 * SECONDS  # of the clock on the wall; a busy machine takes longer than its processor's time
+SECONDS = 30  # of processor time for one task
+MEMORY = 1 << 30  # bytes of address space; what the libraries need is 200 MiB, and of a document there are some copies
+_PATIENCE = 3.0  # of the clock on the wall to processor time: the machine may be busy
 
 Performer: TypeAlias = Callable[[messages.Task], messages.Revision]
 
@@ -25,9 +26,13 @@ def once(task: messages.Task) -> messages.Revision:
 
 
 class Worker:
-    """A process that is kept for the next task: many documents, one start. For any number of threads, one at a time."""
+    """A process that is kept for the next task: many documents, one start. For any number of threads, one at a time.
 
-    def __init__(self) -> None:
+    `seconds` is processor time for one task, `memory` bytes of address space.
+    """
+
+    def __init__(self, seconds: int = SECONDS, memory: int = MEMORY) -> None:
+        self._seconds, self._memory = seconds, memory
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +46,7 @@ class Worker:
         with self._lock:
             octets = self._ask(task)
             if octets is None:
-                raise DocumentTooComplex(seconds=SECONDS, memory=MEMORY)
+                raise DocumentTooComplex(seconds=self._seconds, memory=self._memory)
         match messages.answer(octets):
             case messages.Revision() as revision:
                 return revision
@@ -63,8 +68,8 @@ class Worker:
         return octets
 
     def _exchange(self, task: messages.Task) -> bytes | None:
-        process = self._process = self._process or _start()
-        limit = threading.Timer(DEADLINE, process.kill)
+        process = self._process = self._process or _start(self._seconds, self._memory)
+        limit = threading.Timer(self._seconds * _PATIENCE, process.kill)
         limit.start()
         try:
             with contextlib.suppress(BrokenPipeError):
@@ -82,8 +87,8 @@ class Worker:
                 process.__exit__(None, None, None)
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(seconds: int, memory: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "agent.pdf.worker"],
+        [sys.executable, "-P", "-m", "agent.pdf.worker", str(seconds), str(memory)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip

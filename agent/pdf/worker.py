@@ -1,4 +1,5 @@
 """The PDF worker's process: reads strangers' documents within bounds of time and memory, and writes revisions.
+``python -m agent.pdf.worker SECONDS MEMORY``: processor time for one task, bytes of address space.
 
 Tasks come through standard input, answers leave through standard output; it ends with its input, or when it was idle
 for long. It has no secret, no network and no file but a font. What hangs or eats memory ends here, and the agent lives
@@ -17,29 +18,27 @@ from agent.errors import DocumentTooComplex, PeroError
 from agent.ipc.hardening import harden
 from agent.pdf import messages
 
-MEMORY = 1 << 30  # bytes of address space
-SECONDS = 30  # of processor time for one task
 IDLE = 60.0  # seconds without a task after which the process ends
 
 
-def main() -> None:
+def main(seconds: int, memory: int) -> None:
     harden(secret=False)
     # Nothing that a library prints may get between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     from agent.pdf.signing import perform  # takes 200 ms
 
-    _limit("RLIMIT_AS", MEMORY)
+    _limit("RLIMIT_AS", memory)
     _limit("RLIMIT_FSIZE", 0)
     tasks = os.fdopen(0, "rb", closefd=False)
     while _has_task() and (octets := messages.read(tasks)) is not None:
-        _limit_time()
+        _limit_time(seconds)
         try:
             found: messages.Answer = perform(messages.task(octets))
         except PeroError as error:
             found = messages.Failure(error.name, error.facts)
         except MemoryError:
-            found = messages.Failure(DocumentTooComplex.name, {"seconds": SECONDS, "memory": MEMORY})
+            found = messages.Failure(DocumentTooComplex.name, {"seconds": seconds, "memory": memory})
         with contextlib.suppress(BrokenPipeError):
             messages.write(answers, found)
         del octets, found
@@ -60,14 +59,14 @@ def _limit(kind: str, value: int) -> None:
             resource.setrlimit(number, (value, resource.getrlimit(number)[1]))
 
 
-def _limit_time() -> None:
+def _limit_time(seconds: int) -> None:
     """SIGXCPU ends the process when this task has taken its processor time."""
     if sys.platform != "win32":
         import resource
 
         used = resource.getrusage(resource.RUSAGE_SELF)
-        _limit("RLIMIT_CPU", int(used.ru_utime + used.ru_stime) + SECONDS + 1)
+        _limit("RLIMIT_CPU", int(used.ru_utime + used.ru_stime) + seconds + 1)
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]), int(sys.argv[2]))
