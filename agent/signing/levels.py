@@ -6,6 +6,7 @@ that says which level is still possible; only a request that allows it (`fallbac
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -79,7 +80,8 @@ class Levels:
                 completed, reached = completed.with_timestamp(token), "t"
                 if options.level == "lt":
                     material = await self._materials.material(certificate.der, chain, (token,))
-                    completed, reached = completed.with_material(material), "lt"
+                    completed = await asyncio.to_thread(completed.with_material, material)
+                    reached = "lt"
         except _LOWER as error:
             if not options.fallback:
                 raise with_level(error, reached) from error.__cause__

@@ -1,6 +1,6 @@
 """FORMATS: how a signature of each format is prepared, and checked before it leaves. One row is one format.
 
-A row's functions are pure and may take long: the procedure runs them aside where that is so.
+A row's functions may take long: the procedure runs them aside where that is so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agent.cms.formats import Completed, Prepared
 from agent.errors import BadParameters
 from agent.model import Digest, Document
-from agent.signing import making_cms
+from agent.signing import making_cms, making_pdf, making_xml
 from agent.signing.options import Level, SignatureOptions
 from agent.signing.task import Task
 
@@ -29,9 +29,14 @@ class Format(NamedTuple):
 
 
 _CMS = (making_cms.media_type, making_cms.is_detached, making_cms.look, making_cms.prepared, making_cms.verify)
+_PDF = (making_pdf.media_type, making_pdf.is_detached, making_pdf.look, making_pdf.prepared, making_pdf.verify)
+_XML = (making_xml.media_type, making_xml.is_detached, making_xml.look, making_xml.prepared, making_xml.verify)
 FORMATS: tuple[Format, ...] = (
     Format("cms", *_CMS),
     Format("cades", *_CMS),
+    Format("pades", *_PDF, slow=True),
+    Format("xmldsig", *_XML),
+    Format("xades", *_XML),
 )
 
 

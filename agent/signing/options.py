@@ -11,6 +11,7 @@ from agent.model import Digest, Document, Streamed
 
 CMS_FORMATS = frozenset({"cms", "cades"})
 XML_FORMATS = frozenset({"xmldsig", "xades"})
+WITH_REASON = frozenset({"cades", "pades"})
 WITH_LEVELS = frozenset({"cades", "pades", "xades"})  # formats that a time-stamp can be put into
 
 MAX_EXISTING = 32 << 20  # octets of a signature that another one is added to
@@ -63,7 +64,7 @@ class SignatureOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packaging: Literal["enveloped", "enveloping", "detached"] | None = None  # XML; None: enveloped
     encoding: Literal["der", "pem", "base64", "base64_lines"] = "der"  # CMS
     padding: Literal["pkcs1", "pss"] = "pkcs1"  # of RSA keys; others know none
-    reason: _Words | None = None  # in words; not in "cms" and "xmldsig", which have no place for it
+    reason: _Words | None = None  # in words; "cades" and "pades" have a place for it
     name: bool = False  # whether the document's name stands in the signature ("cades")
     existing: Annotated[bytes, msgspec.Meta(max_length=MAX_EXISTING)] | None = None  # CMS to which a signer is added
     mode: Literal["co_sign", "counter_sign"] | None = None
@@ -97,7 +98,7 @@ def _rules(
         (options.fallback and options.level == "b", "fallback goes with level t and lt"),
         (options.packaging is not None and not is_xml, f"packaging does not go with {kind}"),
         (options.encoding != "der" and not is_cms, f"encoding does not go with {kind}"),
-        (options.reason is not None and kind not in WITH_LEVELS, f"{kind} has no place for a reason"),
+        (options.reason is not None and kind not in WITH_REASON, f"{kind} has no place for a reason"),
         (options.name and kind != "cades", f"name does not go with {kind}"),
         ((options.existing is None) != (options.mode is None), "existing and mode go together"),
         (options.mode is not None and not is_cms, f"mode does not go with {kind}"),

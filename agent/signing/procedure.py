@@ -55,7 +55,7 @@ from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
 from agent.signing.request import SignRequest, SignResult
 from agent.signing.sign_in import check_document
-from agent.signing.steps import make
+from agent.signing.steps import aside, is_large, make
 
 ChangePin = Callable[[TokenState, Prompter, str], Awaitable[None]]  # the last one: the language
 
@@ -85,7 +85,7 @@ class Signing:
 
     async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
         """Raises the errors of each step; whatever is raised stands in the journal."""
-        form = _checked(request)
+        form = await _checked(request)
         document = shown(request.document)
         with self._intention(request, document, prompter.kind) as begun:  # 2, 9
             await self._levels.check(request.options)
@@ -266,7 +266,7 @@ def _unusable(candidate: Candidate) -> CertificateUnusable:
     return CertificateUnusable(thumbprint=description.thumbprint, reason=candidate.problems[0], **days)
 
 
-def _checked(request: SignRequest) -> Format:
+async def _checked(request: SignRequest) -> Format:
     """The format asked for. What can never be signed is refused here, before anybody is asked anything.
 
     Raises BadParameters, DigestLength, AlgorithmUnsupported, and what the format says of the document.
@@ -287,7 +287,7 @@ def _checked(request: SignRequest) -> Format:
             )
     if not request.audience:
         check_document(request.document)
-    form.look(request.document, request.options)
+    await aside(form.slow or is_large(request), lambda: form.look(request.document, request.options))
     return form
 
 

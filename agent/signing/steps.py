@@ -38,16 +38,15 @@ async def make(
     fails after it. Raises the errors of each step."""
     task = await _task(request, chosen, listing, moment)
     check_certificate(request.options, task.certificate)
-    content = b"" if task.content is None else task.content
-    slow = form.slow or len(content) > LARGE
-    prepared = await _aside(slow, lambda: form.prepare(task))  # 5
+    slow = form.slow or is_large(request)
+    prepared = await aside(slow, lambda: form.prepare(task))  # 5
     digest = new_digest(task.algorithm.digest.name, prepared.signed).digest()
     signature = await sign(task.algorithm, digest)  # 6
-    completed = await _aside(slow, lambda: prepared.complete(signature))  # 7
+    completed = await aside(slow, lambda: prepared.complete(signature))  # 7
     completed, level = await levels.raised(
         completed, request.options, task.certificate, task.chain, task.algorithm.digest.name
     )
-    await _aside(slow, lambda: form.verify(task, completed, level))  # 8
+    await aside(slow, lambda: form.verify(task, completed, level))  # 8
     if isinstance(request.document, Streamed):
         await asyncio.to_thread(request.document.unchanged)
     detached = form.is_detached(request.options, request.attached)
@@ -66,7 +65,7 @@ async def _task(request: SignRequest, chosen: Candidate, listing: Listing, momen
     algorithm = _algorithm(request, description)
     return Task(
         document=request.document,
-        content_digest=await _content_digest(request.document, algorithm),
+        content_digest=await _content_digest(request, algorithm),
         attached=request.attached,
         options=request.options,
         certificate=description,
@@ -83,13 +82,19 @@ def _algorithm(request: SignRequest, description: Description) -> SignatureAlgor
     return signing_algorithm(description, request.digests, request.options.padding)
 
 
-async def _content_digest(document: Document | Digest, algorithm: SignatureAlgorithm) -> bytes:
+async def _content_digest(request: SignRequest, algorithm: SignatureAlgorithm) -> bytes:
+    document = request.document
     if isinstance(document, Digest):
         return {document.algorithm: document.value, **dict(document.others)}[algorithm.digest.name]
     content = document.content
-    return await _aside(len(content) > LARGE, lambda: new_digest(algorithm.digest.name, content).digest())
+    return await aside(is_large(request), lambda: new_digest(algorithm.digest.name, content).digest())
 
 
-async def _aside(slow: bool, work: Callable[[], Result]) -> Result:
+def is_large(request: SignRequest) -> bool:
+    content = request.document.content if isinstance(request.document, Document) else b""
+    return max(len(content), len(request.options.existing or b"")) > LARGE
+
+
+async def aside(slow: bool, work: Callable[[], Result]) -> Result:
     """Work in a thread where it takes long, since others wait meanwhile."""
     return await asyncio.to_thread(work) if slow else work()

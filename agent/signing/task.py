@@ -9,6 +9,7 @@ import msgspec
 from agent.algorithms import SignatureAlgorithm
 from agent.certificates.description import Description
 from agent.cms.attributes import DATA
+from agent.errors import BadParameters
 from agent.model import Digest, Document
 from agent.signing.options import SignatureOptions
 
@@ -30,3 +31,10 @@ class Task(msgspec.Struct, frozen=True):
     def content(self) -> bytes | None:
         """The document's octets; None where only its digest is known."""
         return self.document.content if isinstance(self.document, Document) else None
+
+
+def whole(document: Document | Digest) -> bytes:
+    """The document's octets; `options.check` refuses a bare digest where they are needed."""
+    if not isinstance(document, Document):
+        raise BadParameters(detail="the document is needed, and not its digest")
+    return document.content

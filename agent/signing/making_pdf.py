@@ -1,0 +1,56 @@
+"""PAdES as a format of the signing procedure."""
+
+from __future__ import annotations
+
+from agent.cms.formats import Completed, Prepared
+from agent.model import Digest, Document
+from agent.pdf import preparation
+from agent.signing import options as wanted
+from agent.signing.options import Level, SignatureOptions
+from agent.signing.task import Task, whole
+from agent.verification.own_pdf import verify_own_pdf
+
+
+def media_type(_detached: bool) -> str:
+    return "application/pdf"
+
+
+def is_detached(_options: SignatureOptions, _attached: bool) -> bool:
+    return False
+
+
+def look(document: Document | Digest, options: SignatureOptions) -> None:
+    """Raises DocumentDamaged, DocumentEncrypted, DocumentLocked, DocumentTooComplex, FormUnsupported, FieldUnusable,
+    FontAbsent, BadParameters. Blocks for the worker."""
+    preparation.look(whole(document), _options(options, "en"))
+
+
+def prepared(task: Task) -> Prepared:
+    return preparation.prepare(
+        whole(task.document),
+        certificate=task.certificate,
+        chain=task.chain,
+        algorithm=task.algorithm,
+        moment=task.moment,
+        options=_options(task.options, task.language),
+        timestamp=task.options.level != "b",
+    )
+
+
+def verify(task: Task, completed: Completed, level: Level) -> None:
+    verify_own_pdf(completed.value, whole(task.document), task.certificate, task.algorithm.digest, task.token, level)
+
+
+def _options(options: SignatureOptions, language: str) -> preparation.PdfOptions:
+    given = options.pdf or wanted.PdfOptions()
+    place = given.visible
+    return preparation.PdfOptions(
+        visible=preparation.Visible(place.x, place.y, place.width, place.height, place.page, place.text)
+        if place
+        else None,
+        reason=options.reason,
+        location=given.location,
+        contact=given.contact,
+        field=given.field,
+        language=language,
+    )
