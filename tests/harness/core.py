@@ -47,22 +47,33 @@ NOON = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 SITE = "https://site.example"
 
 
-def certificate(key: Any, name: str, *, begins: datetime, days: int, serial: int = 0x5E41) -> bytes:
-    """DER of a self-issued signing certificate."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def certificate(
+    key: Any,
+    name: str,
+    *,
+    begins: datetime,
+    days: int,
+    serial: int = 0x5E41,
+    subject: Sequence[tuple[str, str]] = (),
+    extensions: Sequence[x509.ExtensionType] = (),
+) -> bytes:
+    """DER of a self-issued signing certificate. `subject`: OIDs and values that follow the name."""
+    more = [x509.NameAttribute(x509.ObjectIdentifier(oid), value) for oid, value in subject]
+    subject_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), *more])
     usage = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
-    return (
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
+        .subject_name(subject_name)
+        .issuer_name(subject_name)
         .public_key(key.public_key())
         .serial_number(serial)
         .not_valid_before(begins)
         .not_valid_after(begins + timedelta(days=days))
         .add_extension(usage, critical=True)
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.DER)
     )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 class MemoryTokens:
@@ -77,11 +88,20 @@ class MemoryTokens:
         self.spoil: Callable[[bytes], bytes] = lambda signature: signature
         self.hold: asyncio.Event | None = None
 
-    def add(self, name: str, *, key: str = "rsa", begins: datetime = NOON - timedelta(days=1), days: int = 30) -> str:
+    def add(
+        self,
+        name: str,
+        *,
+        key: str = "rsa",
+        begins: datetime = NOON - timedelta(days=1),
+        days: int = 30,
+        **more: Any,
+    ) -> str:
+        """`more` is for `certificate`."""
         private: Any = (
             rsa.generate_private_key(65537, 2048) if key == "rsa" else ec.generate_private_key(ec.SECP256R1())
         )
-        der = certificate(private, name, begins=begins, days=days)
+        der = certificate(private, name, begins=begins, days=days, **more)
         thumbprint = hashlib.sha256(der).hexdigest()
         token = TokenState(label="memory", serial="1", manufacturer="tests", model="memory", module="/memory.so")
         self.entries.append(CertificateEntry(thumbprint, der, token, True))
@@ -104,7 +124,8 @@ class MemoryTokens:
         key = self._keys[entry.thumbprint]
         hashed = utils.Prehashed(getattr(hashes, algorithm.digest.name.upper())())
         if isinstance(key, rsa.RSAPrivateKey):
-            return self.spoil(key.sign(digest, padding.PKCS1v15(), hashed))
+            pss = padding.PSS(padding.MGF1(hashed._algorithm), algorithm.digest.size)
+            return self.spoil(key.sign(digest, pss if algorithm.padding == "pss" else padding.PKCS1v15(), hashed))
         return self.spoil(key.sign(digest, ec.ECDSA(hashed)))
 
     async def module_states(self) -> list[Any]:
