@@ -11,7 +11,14 @@ from agent.timestamp.web import Unreached, Web
 
 SECONDS = 3.0  # for one authority
 _LIMIT = 64 << 10  # octets of an answer that nobody reads
-_ANSWERED = ("http", "unauthorized", "redirected", "too_large", "media_type")  # somebody is there, and wants a request
+_ANSWERED = (
+    "http",
+    "unauthorized",
+    "redirected",
+    "too_large",
+    "media_type",
+    "broken",
+)  # somebody is there, and wants a request
 
 
 async def check_reachable(settings: Settings, environment: Mapping[str, str]) -> None:
