@@ -1,8 +1,8 @@
 """Is this signature right, of this content, by whom, and does anybody vouch for them? (RFC 5652, ETSI EN 319 102-1)
 
-Validity is looked at for the moment that is given. The signer's own claim of a time is reported and never believed, and
-time-stamps are not read yet, so a certificate that expired makes every signature of it indeterminate. Revocation is not
-checked yet. Counter-signatures and other unsigned attributes are not looked at.
+Validity is looked at for the moment that is given. The signer's own claim of a time is reported and never believed; a
+time-stamp is, where a trust anchor vouches for its authority: what expired after it does no harm. Revocation is looked
+at as far as the signature carries lists and OCSP answers, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -13,31 +13,44 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from agent.algorithms import ALGORITHMS, DIGESTS, SignatureAlgorithm, new_digest
+from agent.algorithms import ALGORITHMS, DIGESTS, PSS, SignatureAlgorithm, new_digest
+from agent.certificates import rsa_pss
 from agent.certificates.chain import SIGNATURES_WITH_DIGEST
 from agent.certificates.description import Description, describe, problems
 from agent.certificates.signatures import is_signature
 from agent.cms.attributes import DATA
 from agent.errors import CertificateDamaged, SignatureDamaged
 from agent.trust.path import path_problem
+from agent.verification import revocation, stamps
 from agent.verification.content import Content, digests, looks_like_attributes
-from agent.verification.reading import Signature, SignerInfo, read_signature
-from agent.verification.report import Report, SignerReport, Status, sorted_reasons, status_of
+from agent.verification.reading import SignerInfo, read_signature
+from agent.verification.report import (
+    REVOCATION_CARRIED,
+    Report,
+    SignerReport,
+    Status,
+    TimestampReport,
+    sorted_reasons,
+    status_of,
+)
 
 _DIGEST_NAMES = {digest.oid: digest.name for digest in DIGESTS}
 _HASHES = {**_DIGEST_NAMES, "1.3.14.3.2.26": "sha1"}  # of signing-certificate; SHA-1 is what RFC 2634 has
 _PROBLEMS = {"expired": "certificate_expired", "key_unsupported": "algorithm_unsupported"}  # else the same name
+_KEY_PERIOD = frozenset({"key_period_over", "key_period_not_begun"})
+_OVER = frozenset({"certificate_expired", "issuer_expired"})  # what an earlier moment may put right
 
 
 class _Case(msgspec.Struct, frozen=True):
     """What every signer of one signature is judged by."""
 
-    signature: Signature
+    content_type: str | None  # dotted OID; None: what is signed is a signature's value
     certificates: tuple[Description, ...]
     contents: tuple[Content, ...]  # attached and given: the same octets, if all is well
     digests: tuple[Mapping[str, bytes], ...]  # of each content, by name of algorithm
     anchors: Sequence[bytes] | None
     now: datetime.datetime
+    carried: revocation.Carried
 
 
 def verify(
@@ -66,20 +79,36 @@ def verify(
     wanted = {_DIGEST_NAMES[one.digest_oid] for one in read.signers if one.digest_oid in _DIGEST_NAMES}
     digested = tuple(digests(one, wanted) for one in contents)
     # 4.
-    case = _Case(read, certificates, contents, digested, anchors, now)
-    signers = tuple(_judge(signer, case) for signer in read.signers)
-    return _report([reason for one in signers for reason in one.reasons], signers, read.content is not None, now)
+    carried = revocation.Carried(read.crls, read.ocsp)
+    case = _Case(read.content_type, certificates, contents, digested, anchors, now, carried)
+    judged = [_judge(signer, case) for signer in read.signers]
+    signers = tuple(report for report, _cleared in judged)
+    report = _report(_all_reasons(signers), signers, read.content is not None, now)
+    if all(cleared for _report_of_one, cleared in judged):
+        report = msgspec.structs.replace(report, revocation=REVOCATION_CARRIED)
+    return report
 
 
-def _judge(signer: SignerInfo, case: _Case) -> SignerReport:
-    """1. the signer's certificate  2. the algorithm  3. the content  4. the signature value  5. the certificate that
-    the attributes name  6. the certificate's period, purpose and key  7. who vouches for it
+def _all_reasons(signers: Sequence[SignerReport]) -> list[str]:
+    """Those of counter-signers too."""
+    return [reason for one in signers for reason in (*one.reasons, *_all_reasons(one.counter_signers))]
 
-    Steps 6 and 7 are left out where the signature is invalid: nobody needs to know then.
+
+def _judge(signer: SignerInfo, case: _Case) -> tuple[SignerReport, bool]:
+    """The report, and whether no certificate of the signer's path was revoked, for certain.
+
+    1. the signer's certificate  2. the algorithm  3. the content  4. the signature value  5. the certificate that
+    the attributes name  6. time-stamps  7. the certificate's period, purpose and key, and who vouches for it
+    8. revocation, as far as the signature tells  9. counter-signatures
+
+    Steps 6 to 8 are left out where the signature is invalid: nobody needs to know then.
     """
     # 1.
     certificate = _certificate(signer, case.certificates)
     reasons: list[str] = []
+    timestamps: tuple[TimestampReport, ...] = ()
+    proven: datetime.datetime | None = None
+    cleared: bool | None = None
     if certificate is None:
         reasons = ["certificate_missing", *_content_reasons(signer, case)]
     else:
@@ -94,16 +123,50 @@ def _judge(signer: SignerInfo, case: _Case) -> SignerReport:
         reasons += [] if _is_named(signer, certificate) else ["signing_certificate_mismatch"]
         if status_of(reasons) is not Status.INVALID:
             # 6.
-            reasons += [_PROBLEMS.get(problem, problem) for problem in problems(certificate, case.now)]
+            timestamps = _timestamps(signer, case)
+            proven = stamps.proven_time(timestamps)
+            reasons += ["timestamp_wrong"] if any(one.reason == "timestamp_wrong" for one in timestamps) else []
             # 7.
-            reasons += _trust_reasons(certificate, case)
-    return SignerReport(
+            reasons += _certificate_reasons(certificate, signer, case, proven)
+            # 8.
+            cleared = _not_revoked(certificate, case, proven)
+            reasons += ["certificate_revoked"] if cleared is False else []
+    report = SignerReport(
         status=status_of(reasons),
         reasons=sorted_reasons(reasons),
         certificate=certificate,
         claimed_time=signer.attributes.signing_time if signer.attributes else None,
         digest_algorithm=_DIGEST_NAMES.get(signer.digest_oid, signer.digest_oid),
+        proven_time=proven,
+        timestamps=timestamps,
+        counter_signers=_counter_signers(signer, case),  # 9.
     )
+    return report, cleared is True
+
+
+def _timestamps(signer: SignerInfo, case: _Case) -> tuple[TimestampReport, ...]:
+    known = tuple(one.der for one in case.certificates)
+
+    def trust(authority: Description, others: tuple[bytes, ...]) -> str | None:
+        if not case.anchors:
+            return "no_anchors"
+        problem = path_problem(authority, (*others, *known), case.anchors, case.now)
+        if problem is None and _state_of(authority, (*others, *known), case, case.now) is False:
+            return "certificate_revoked"
+        return problem
+
+    return stamps.judge(signer.timestamps, signer.signature, trust)
+
+
+def _counter_signers(signer: SignerInfo, case: _Case) -> tuple[SignerReport, ...]:
+    """Their content is the value of this signature (RFC 5652 section 11.4)."""
+    if not signer.counter_signers:
+        return ()
+    wanted = {_DIGEST_NAMES[one.digest_oid] for one in signer.counter_signers if one.digest_oid in _DIGEST_NAMES}
+    over = msgspec.structs.replace(
+        case, content_type=None, contents=(signer.signature,), digests=(digests(signer.signature, wanted),)
+    )
+    return tuple(_judge(one, over)[0] for one in signer.counter_signers)
 
 
 def _certificate(signer: SignerInfo, certificates: Sequence[Description]) -> Description | None:
@@ -123,9 +186,18 @@ def _algorithm(signer: SignerInfo, certificate: Description) -> SignatureAlgorit
         return None
     for row in ALGORITHMS:
         if row.digest.oid == signer.digest_oid and row.key_type == certificate.key_type:
+            if (row.padding == PSS) != (signer.signature_oid == rsa_pss.SIGNATURE):
+                continue
+            if row.padding == PSS:
+                return row if _is_pss(signer, row) else None
             full = SIGNATURES_WITH_DIGEST.get(signer.signature_oid) == (row.key_type, row.digest)
             return row if full or row.oid == signer.signature_oid else None
     return None
+
+
+def _is_pss(signer: SignerInfo, row: SignatureAlgorithm) -> bool:
+    """Both digests of the parameters are that of the SignerInfo (RFC 4056 section 3)."""
+    return signer.pss is not None and (signer.pss.digest, signer.pss.mask_digest) == (row.digest.oid, row.digest.oid)
 
 
 def _content_reasons(signer: SignerInfo, case: _Case) -> list[str]:
@@ -136,10 +208,10 @@ def _content_reasons(signer: SignerInfo, case: _Case) -> list[str]:
     if attributes is None:
         if any(looks_like_attributes(one) for one in case.contents):
             return ["content_ambiguous"]
-        if case.signature.content_type != DATA:  # RFC 5652 section 5.3: attributes must be there then
+        if case.content_type not in (DATA, None):  # RFC 5652 section 5.3: attributes must be there then
             return ["damaged"]
         return ["document_changed"] if len({frozenset(one.items()) for one in case.digests}) > 1 else []
-    if attributes.content_type != case.signature.content_type:
+    if attributes.content_type != case.content_type:
         return ["damaged"]
     name = _DIGEST_NAMES.get(signer.digest_oid)
     if name is None:
@@ -159,7 +231,8 @@ def _value_reasons(
         signed = [case.digests[0][name]]
     else:
         return []
-    right = any(is_signature(certificate.public_key, algorithm, one, signer.signature) for one in signed)
+    salt = signer.pss.salt if signer.pss else None
+    right = any(is_signature(certificate.public_key, algorithm, one, signer.signature, salt) for one in signed)
     return [] if right else ["signature_wrong"]
 
 
@@ -172,12 +245,37 @@ def _is_named(signer: SignerInfo, certificate: Description) -> bool:
     return name is not None and hmac.compare_digest(new_digest(name, certificate.der).digest(), digest)
 
 
-def _trust_reasons(certificate: Description, case: _Case) -> list[str]:
+def _certificate_reasons(
+    certificate: Description, signer: SignerInfo, case: _Case, proven: datetime.datetime | None
+) -> list[str]:
+    """For now; where something expired since the signature was there for certain, for that moment."""
+    reasons = _reasons_at(certificate, case, case.now)
+    if proven is not None:
+        if _OVER & set(reasons):
+            reasons = _reasons_at(certificate, case, proven)
+        elif proven < certificate.not_before:
+            reasons.append("not_yet_valid")
+    # The private key's own period is about the moment of signing, for which there may be no more than a claim.
+    claimed = signer.attributes.signing_time if signer.attributes else None
+    used = problems(certificate, proven or claimed or case.now)
+    return [*reasons, *(problem for problem in used if problem in _KEY_PERIOD)]
+
+
+def _reasons_at(certificate: Description, case: _Case, moment: datetime.datetime) -> list[str]:
+    found = [_PROBLEMS.get(one, one) for one in problems(certificate, moment) if one not in _KEY_PERIOD]
     if not case.anchors:
-        return ["no_anchors"]
-    others = [one.der for one in case.certificates]
-    reason = path_problem(certificate, others, case.anchors, case.now)
-    return [reason] if reason else []
+        return [*found, "no_anchors"]
+    problem = path_problem(certificate, [one.der for one in case.certificates], case.anchors, moment)
+    return [*found, problem] if problem else found
+
+
+def _not_revoked(certificate: Description, case: _Case, proven: datetime.datetime | None) -> bool | None:
+    return _state_of(certificate, [one.der for one in case.certificates], case, proven or case.now)
+
+
+def _state_of(certificate: Description, others: Sequence[bytes], case: _Case, moment: datetime.datetime) -> bool | None:
+    known = (*others, *(case.anchors or ()))
+    return revocation.state(certificate, known, case.carried, (moment, case.now))
 
 
 def _readable(certificates: Sequence[bytes]) -> tuple[Description, ...]:

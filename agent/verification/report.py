@@ -20,6 +20,8 @@ class Status(enum.StrEnum):
     INDETERMINATE = "indeterminate"
 
 
+REVOCATION_CARRIED = "carried"  # by what the signature carries, none of the signers' certificates was revoked
+
 # Every reason, and what it makes of the status. What is wrong in the signature is invalid; what is not known here, or
 # may have been right when it was signed, is indeterminate.
 REASONS: dict[str, Status] = {
@@ -41,7 +43,20 @@ REASONS: dict[str, Status] = {
     "chain_invalid": Status.INDETERMINATE,
     "issuer_expired": Status.INDETERMINATE,
     "issuer_not_yet_valid": Status.INDETERMINATE,
+    "certificate_revoked": Status.INDETERMINATE,  # before the moment for which validity was looked at
+    "key_period_over": Status.INDETERMINATE,  # privateKeyUsagePeriod
+    "key_period_not_begun": Status.INDETERMINATE,
+    "timestamp_wrong": Status.INDETERMINATE,  # what should be a time-stamp is none of this signature
 }
+
+
+class TimestampReport(msgspec.Struct, frozen=True):
+    """One time-stamp over a signature. It proves something only where `trusted`."""
+
+    moment: datetime.datetime | None  # UTC; None: it is none
+    authority: Description | None
+    trusted: bool
+    reason: str | None  # why it is not trusted: one of REASONS
 
 
 class SignerReport(msgspec.Struct, frozen=True):
@@ -52,6 +67,9 @@ class SignerReport(msgspec.Struct, frozen=True):
     certificate: Description | None  # None: not found
     claimed_time: datetime.datetime | None  # signing-time, UTC: the signer's own claim, which nothing proves
     digest_algorithm: str  # name in algorithms.DIGESTS, else the dotted OID
+    proven_time: datetime.datetime | None = None  # UTC; the earliest moment by which a trusted time-stamp shows it made
+    timestamps: tuple[TimestampReport, ...] = ()
+    counter_signers: tuple[SignerReport, ...] = ()  # whose signatures are over this one
 
 
 class Report(msgspec.Struct, frozen=True):
