@@ -17,7 +17,7 @@ from agent.cli.output import plain, say
 from agent.errors import DocumentTooLarge, FileUnreadable
 
 if TYPE_CHECKING:
-    from agent.verification.report import Report, SignerReport
+    from agent.verification.report import Report, SignerReport, TimestampReport
 
 MAX_FILE = 256 << 20  # bytes of a signature or of a file of certificates, which are read whole
 _EXITS = {"valid": Exit.OK, "invalid": Exit.NEGATIVE, "indeterminate": Exit.UNDECIDED}
@@ -67,25 +67,42 @@ def _show(report: Report, context: Context) -> None:
     say(context.text(f"command.verify.revocation.{report.revocation}"))
 
 
-def _show_signer(signer: SignerReport, context: Context) -> None:
+def _show_signer(signer: SignerReport, context: Context, indent: str = "") -> None:
     certificate = signer.certificate
     if certificate is None:
-        say(context.text("command.verify.signer_unknown"))
+        say(indent + context.text("command.verify.signer_unknown"))
     else:
-        say(context.text("command.verify.signer", owner=plain(certificate.owner)))
-        say("  " + context.text("command.verify.subject", subject=plain(certificate.subject)))
-        say("  " + context.text("command.verify.issuer", issuer=plain(certificate.issuer)))
+        say(indent + context.text("command.verify.signer", owner=plain(certificate.owner)))
+        say(indent + "  " + context.text("command.verify.subject", subject=plain(certificate.subject)))
+        say(indent + "  " + context.text("command.verify.issuer", issuer=plain(certificate.issuer)))
         period = {"not_before": _time(certificate.not_before), "not_after": _time(certificate.not_after)}
-        say("  " + context.text("command.verify.period", **period))
-        say("  " + context.text("command.verify.thumbprint", thumbprint=certificate.thumbprint))
+        say(indent + "  " + context.text("command.verify.period", **period))
+        say(indent + "  " + context.text("command.verify.thumbprint", thumbprint=certificate.thumbprint))
     if signer.claimed_time is not None:
-        say("  " + context.text("command.verify.claimed_time", time=_time(signer.claimed_time)))
-    _show_reasons(signer.reasons, context)
+        say(indent + "  " + context.text("command.verify.claimed_time", time=_time(signer.claimed_time)))
+    for stamp in signer.timestamps:
+        _show_timestamp(stamp, context, indent + "  ")
+    if signer.proven_time is not None:
+        say(indent + "  " + context.text("command.verify.proven_time", time=_time(signer.proven_time)))
+    _show_reasons(signer.reasons, context, indent)
+    if signer.counter_signers:
+        say(indent + "  " + context.text("command.verify.counter_signers"))
+    for counter in signer.counter_signers:
+        _show_signer(counter, context, indent + "    ")
+        if not counter.reasons:
+            say(indent + "      " + context.text("command.verify.counter_signer_valid"))
 
 
-def _show_reasons(reasons: tuple[str, ...], context: Context) -> None:
+def _show_timestamp(stamp: TimestampReport, context: Context, indent: str) -> None:
+    if stamp.moment is None or stamp.authority is None:
+        return  # a reason says so
+    key = "command.verify.timestamp" if stamp.trusted else "command.verify.timestamp_untrusted"
+    say(indent + context.text(key, time=_time(stamp.moment), authority=plain(stamp.authority.owner)))
+
+
+def _show_reasons(reasons: tuple[str, ...], context: Context, indent: str = "") -> None:
     for reason in reasons:
-        say("  - " + context.text(f"reason.{reason}"))
+        say(indent + "  - " + context.text(f"reason.{reason}"))
 
 
 def _time(moment: datetime.datetime) -> str:
@@ -107,6 +124,15 @@ def _value(report: Report) -> dict[str, Any]:
     }
 
 
+def _timestamp_value(stamp: TimestampReport) -> dict[str, Any]:
+    return {
+        "time": _iso(stamp.moment) if stamp.moment else None,
+        "authority": stamp.authority.owner if stamp.authority else None,
+        "trusted": stamp.trusted,
+        "reason": stamp.reason,
+    }
+
+
 def _signer_value(signer: SignerReport) -> dict[str, Any]:
     certificate = signer.certificate
     return {
@@ -114,6 +140,9 @@ def _signer_value(signer: SignerReport) -> dict[str, Any]:
         "reasons": list(signer.reasons),
         "digest_algorithm": signer.digest_algorithm,
         "claimed_time": _iso(signer.claimed_time) if signer.claimed_time else None,
+        "proven_time": _iso(signer.proven_time) if signer.proven_time else None,
+        "timestamps": [_timestamp_value(stamp) for stamp in signer.timestamps],
+        "counter_signers": [_signer_value(counter) for counter in signer.counter_signers],
         "certificate": certificate
         and {
             "thumbprint": certificate.thumbprint,
