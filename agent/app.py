@@ -40,6 +40,7 @@ from agent.ipc.hardening import harden
 from agent.journal import Journal, system_log
 from agent.policy import Policy, load_policy
 from agent.signing.levels import Levels
+from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 from agent.texts.catalogue import language_of
@@ -99,14 +100,17 @@ class Composition:
             journal=self.journal,
             tokens=self.tokens,
             queue=queue,
+            managing=Managing(self.tokens.management, self.journal, queue),
             signing=Signing(self.tokens, self.journal, queue, now, levels),
             uploads=Uploads(places.uploads, limit=settings.upload_bytes),
             now=now,
             port=lambda: self.port,
         )
+        self.services.signing.change_pin = self.services.managing.change_pin
         self.dispatcher = Dispatcher(self.services)
 
     async def close(self) -> None:
+        await self.services.signing.follow_ups.close()
         self.services.uploads.close()
         await self.tokens.close()
         self.journal.close()
@@ -295,6 +299,7 @@ async def _composed(
 
     try:
         yield call
+        await composition.services.signing.follow_ups.settled()
     finally:
         await composition.close()
 

@@ -12,6 +12,7 @@ from agent.consent.origins import Origins
 from agent.errors import NotRunning
 from agent.journal import Journal
 from agent.policy import Policy
+from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 from agent.tokens.pool import TokenPool
@@ -34,6 +35,7 @@ class Services:
     tokens: TokenPool
     queue: PersonQueue
     signing: Signing
+    managing: Managing
     uploads: Uploads
     now: Callable[[], datetime]  # UTC
     port: Callable[[], int | None]  # the loopback port, while one is held

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "modules": "agent.cli.modules",
     "keyfile": "agent.cli.keyfile",
     "certificates": "agent.cli.certificates",
+    "token": "agent.cli.token",
     "sign": "agent.cli.sign",
     "verify": "agent.cli.verify",
     "sites": "agent.cli.sites",

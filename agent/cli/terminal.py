@@ -9,31 +9,40 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from agent.cli.context import Context
-from agent.errors import WindowUnavailable
+from agent.consent.new_pin import fits, weakness
+from agent.errors import Refused, WindowUnavailable
 from agent.ipc import pin
 from agent.ipc.hardening import harden
-from agent.ipc.pin import Ask, Failed
-from agent.texts.catalogue import plural
+from agent.ipc.pin import Ask, Failed, Purpose
+from agent.texts.catalogue import plural, text
+from agent.texts.errors import error_text
 from native_host import framing
 
 _TTY = "/dev/tty"
 _LINE = 4096  # bytes that a terminal gives in one line
+_INCORRECT = {
+    "so_pin": "asking.so_pin_incorrect",
+    "puk": "asking.so_pin_incorrect",
+    "passphrase": "passphrase.incorrect",
+}
 
 
 @contextlib.contextmanager
 def conversing(context: Context, question: str) -> Iterator[int]:
     """Answer the worker that holds the other end, whose descriptor this is, until the block ends.
 
-    `question`: key of the wording of the prompt. Raises WindowUnavailable where the process has no terminal.
+    `question`: key of the wording of the prompt for the PIN; other secrets have wordings of their own.
+    Raises WindowUnavailable where the process has no terminal.
     """
     terminal = Terminal()
     harden(secret=True)
@@ -48,6 +57,43 @@ def conversing(context: Context, question: str) -> Iterator[int]:
         thread.join()
         workers.close()
         ours.close()
+        terminal.close()
+
+
+def pick(context: Context, choices: Sequence[str], question: str) -> int:
+    """Ask for one of the choices, which are shown with their numbers, until one of these or nothing is typed.
+
+    `question`: key of the wording. Raises Refused, WindowUnavailable where there is no terminal.
+    """
+    with _answered_line_by_line() as terminal:
+        for number, choice in enumerate(choices, 1):
+            terminal.write(f"{number:>3}  {choice}\n")
+        while True:
+            terminal.write(context.text(question) + " ")
+            answer = (terminal.read_line() or bytearray()).decode(errors="replace").strip()
+            if not answer:
+                raise Refused()
+            if answer.isdecimal() and 1 <= int(answer) <= len(choices):
+                return int(answer) - 1
+            terminal.write(context.text("sign.no_such_number", number=len(choices)) + "\n")
+
+
+def ask_line(question: str) -> str:
+    """One line, which is shown as it is typed. Raises WindowUnavailable where there is no terminal."""
+    with _answered_line_by_line() as terminal:
+        terminal.write(question)
+        return (terminal.read_line() or bytearray()).decode(errors="replace")
+
+
+@contextlib.contextmanager
+def _answered_line_by_line() -> Iterator[Terminal]:
+    """Reading blocks the loop, in which nothing else runs now: so Ctrl-C has to end the reading itself."""
+    terminal = Terminal()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield terminal
+    finally:
+        signal.signal(signal.SIGINT, before)
         terminal.close()
 
 
@@ -108,6 +154,7 @@ class _Asker:
         self._question = question
         self._terminal = terminal
         self._channel = channel
+        self._changes = question.startswith("asking.old")
         self._stopped, self._stop = os.pipe()
 
     def converse(self) -> None:
@@ -118,6 +165,8 @@ class _Asker:
                     break
                 if isinstance(said, Ask):
                     self._answer(said)
+                elif said.default_pin and not self._changes:
+                    self._terminal.write(self._context.text("asking.default_pin") + "\n")
         finally:
             os.close(self._stopped)
 
@@ -125,8 +174,9 @@ class _Asker:
         os.close(self._stop)
 
     def _heard(self) -> pin.Said | None:
+        """What the worker says next; what it said before `stop` is heard too."""
         ready, _, _ = select.select([self._channel.fileno(), self._stopped], [], [])
-        if self._stopped in ready:
+        if self._channel.fileno() not in ready:
             return None
         try:
             frame = framing.read(self._channel.recv)
@@ -140,12 +190,47 @@ class _Asker:
         if ask.protected_path:  # the reader asks; a wrong PIN is not tried again without the person
             self._send(None if ask.retry else bytearray())
             return
+        typed = self._new(ask) if ask.purpose == "new_pin" else self._typed(self._key(ask.purpose))
+        if typed is not None:
+            self._send(typed if typed else None)
+
+    def _typed(self, key: str) -> bytearray | None:
         with self._terminal.hidden():
-            self._terminal.write(self._context.text(self._question) + " ")
-            typed = self._terminal.read_line((self._channel.fileno(), self._stopped))
-        if typed is None:
-            return
-        self._send(typed if typed else None)
+            self._terminal.write(self._context.text(key) + " ")
+            return self._terminal.read_line((self._channel.fileno(), self._stopped))
+
+    def _new(self, ask: Ask) -> bytearray | None:
+        """A new PIN, typed twice; what is wrong with it is said, and it is asked for again. Empty: cancelled."""
+        while True:
+            typed = self._typed(self._key("new_pin"))
+            if not typed:
+                return typed
+            fault = self._fault(typed, ask)
+            if not fault:
+                again = self._typed("asking.again")
+                if again == typed or not again:
+                    _wipe(again or bytearray())
+                    return typed if again else again
+                _wipe(again)
+                fault = self._context.text("new_pin.differ")
+            _wipe(typed)
+            self._terminal.write(fault + "\n")
+
+    def _fault(self, typed: bytearray, ask: Ask) -> str:
+        """What is wrong with a new PIN, in words."""
+        told = typed.decode(errors="replace")
+        if not fits(told, ask.minimum, ask.maximum):
+            facts = {"minimum": ask.minimum, "maximum": ask.maximum}
+            return error_text("pin_length", self._context.language, facts)
+        weak = weakness(told)
+        return self._context.text(f"new_pin.weak.{weak}") if weak else ""
+
+    def _key(self, purpose: Purpose) -> str:
+        if purpose == "pin":
+            return self._question
+        if purpose == "new_pin" and self._question.endswith("passphrase"):
+            return "asking.new_passphrase"
+        return f"asking.{purpose}"
 
     def _send(self, typed: bytearray | None) -> None:
         """Send a PIN and wipe it, or a cancel. Too long a line is no PIN."""
@@ -156,22 +241,24 @@ class _Asker:
             with contextlib.suppress(OSError):
                 self._channel.sendall(frame)
         finally:
-            for buffer in (frame, typed or bytearray()):
-                buffer[:] = bytes(len(buffer))
+            _wipe(frame)
+            _wipe(typed or bytearray())
+
+
+def _wipe(buffer: bytearray) -> None:
+    buffer[:] = bytes(len(buffer))
 
 
 def notices(ask: Ask, language: str) -> list[str]:
     """What the person is told before the prompt: why it is asked again, and what the token says of its tries."""
-    from agent.texts.catalogue import text
-    from agent.texts.errors import error_text
-
+    officer = ask.purpose in ("so_pin", "puk")
     lines = []
     if ask.error:
         lines.append(error_text(ask.error, language, ask.facts))
     elif ask.retry:
-        lines.append(text("error.pin_incorrect.text", language))
+        lines.append(text(_INCORRECT.get(ask.purpose, "error.pin_incorrect.text"), language))
     if ask.final_try:
-        lines.append(text("asking.final_try", language))
+        lines.append(text("asking.so_final_try" if officer else "asking.final_try", language))
     elif ask.tries_left is not None:
         lines.append(plural("asking.tries_left", ask.tries_left, language))
     elif ask.count_low:

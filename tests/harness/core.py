@@ -40,8 +40,10 @@ from agent.journal import Journal
 from agent.model import CertificateEntry, Listing, ModuleFault, TokenState
 from agent.policy import Policy
 from agent.signing.levels import Levels
+from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
+from agent.tokens.management import TokenManagement
 
 NOON = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 SITE = "https://site.example"
@@ -263,6 +265,7 @@ class Core:
             journal=self.journal,
             tokens=self.tokens,  # type: ignore[arg-type]
             queue=queue,
+            managing=Managing(TokenManagement(), self.journal, queue),
             signing=Signing(self.tokens, self.journal, queue, self.clock, self.authorities.levels),
             uploads=Uploads(self.places.uploads, limit=8 << 30),
             now=self.clock,

@@ -45,9 +45,8 @@ class CertificatePanel(QWidget):
         self._certificates = sorted(certificates, key=lambda certificate: bool(certificate.problems))
         self.list = _CertificateList()
         self.list.setAccessibleName(wording("certificates.title"))
-        for certificate in self._certificates:
-            self.list.addItem(_item(certificate, wording))
-        self.list.fit()
+        self._fill()
+        self._wanted = preferred  # thumbprint of what was chosen last
         self._details = QWidget()
         self._grid = QGridLayout(self._details)
         self._grid.setContentsMargins(style.MARGIN, 0, 0, 0)
@@ -74,6 +73,28 @@ class CertificatePanel(QWidget):
         current = self.current
         return current if current is not None and not current.problems else None
 
+    def replace(self, certificates: Sequence[OfferedCertificate]) -> bool:
+        """Others are on offer now; whether what is chosen changed. Where the chosen one is gone, none is chosen: what
+        is being typed is meant for it alone. It is chosen again when it comes back."""
+        before = self.chosen
+        self._certificates = sorted(certificates, key=lambda certificate: bool(certificate.problems))
+        self.list.blockSignals(True)
+        self.list.clear()
+        self._fill()
+        row = self._first_row(self._wanted)
+        lost = self._wanted is not None and (row < 0 or self._certificates[row].thumbprint != self._wanted)
+        self.list.setCurrentRow(-1 if lost else row)
+        self.list.blockSignals(False)
+        if self.chosen == before:
+            return False
+        self._row_changed(self.list.currentRow())
+        return True
+
+    def _fill(self) -> None:
+        for certificate in self._certificates:
+            self.list.addItem(_item(certificate, self._wording))
+        self.list.fit()
+
     def _first_row(self, preferred: str | None) -> int:
         usable = [row for row, certificate in enumerate(self._certificates) if not certificate.problems]
         wished = [row for row in usable if self._certificates[row].thumbprint == preferred]
@@ -82,6 +103,8 @@ class CertificatePanel(QWidget):
     def _row_changed(self, _row: int) -> None:
         if self.chosen is None:
             self.list.clearSelection()
+        else:
+            self._wanted = self.chosen.thumbprint
         self._toggle.setEnabled(self.current is not None)
         self._fill_details()
         self.changed.emit()

@@ -20,6 +20,7 @@ class Channel(QObject):
 
     failed = Signal(messages.Failed)
     done = Signal()
+    offered = Signal(messages.Offer)
     pin_conversation = Signal(socket.socket)  # the receiver owns it
     gone = Signal()
 
@@ -59,6 +60,8 @@ class Channel(QObject):
             self.failed.emit(message)
         elif isinstance(message, messages.Done):
             self.done.emit()
+        elif isinstance(message, messages.Offer):
+            self.offered.emit(message)
 
     def _read_control(self) -> None:
         try:

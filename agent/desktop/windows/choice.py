@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from agent.consent.prompter import ChoicePrompt
+from agent.consent.prompter import ChoicePrompt, Offered
 from agent.desktop import messages
 from agent.desktop.windows import style, widgets
-from agent.desktop.windows.certificates import CertificatePanel
 from agent.desktop.windows.channel import Channel
+from agent.desktop.windows.offer import OfferPanel
 from agent.desktop.windows.prompt_window import PromptWindow
 from agent.desktop.windows.wording import Wording
 
@@ -20,14 +20,10 @@ class ChoiceWindow(PromptWindow):
         self.add_heading(wording("choice.title"), prompt.origin, prompt.shown_origin)
         self.body.addSpacing(style.GAP)
         self.body.addWidget(widgets.label(wording("choice.what_for" if prompt.origin else "choice.what_for_command")))
-        self._certificates = CertificatePanel(prompt.certificates, None, wording)
+        offered = Offered(prompt.certificates, prompt.faults, prompt.insert_token)
+        self._certificates = OfferPanel(offered, None, wording)
         self.body.addWidget(self._certificates)
-        if not any(not certificate.problems for certificate in prompt.certificates):
-            none = widgets.Banner()
-            self.body.addWidget(none)
-            none.say("warning", wording("certificates.none"))
-            self._certificates.setVisible(bool(prompt.certificates))
-        self.add_faults(prompt.faults)
+        channel.offered.connect(self._offered)
         self.body.addStretch(1)
         self._choose = self.add_button("button.choose")
         self._choose.clicked.connect(self._chosen)
@@ -39,6 +35,12 @@ class ChoiceWindow(PromptWindow):
 
     def first_focus(self) -> QWidget:
         return self._certificates.list if self._certificates.current is not None else self.refuse_button
+
+    def _offered(self, update: messages.Offer) -> None:
+        if self._certificates.take(update.offered):
+            self.guard.begin_anew()
+            self._certificates.list.setFocus()
+        self.refresh()
 
     def _chosen(self) -> None:
         certificate = self._certificates.chosen

@@ -37,6 +37,10 @@ class Guard(QObject):
             return True
         return False
 
+    def begin_anew(self) -> None:
+        """What is asked changed: the person needs time to see it."""
+        self._close(restart=True)
+
     def _close(self, *, restart: bool) -> None:
         if restart:
             self._timer.start()

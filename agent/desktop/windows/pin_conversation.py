@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 
 import msgspec
@@ -18,7 +19,7 @@ class PinConversation(QObject):
     """One conversation with a worker. `ended`: the channel is closed, whatever was or was not said before."""
 
     asked = Signal(pin.Ask)
-    accepted = Signal()
+    accepted = Signal(bool)  # whether the PIN is one that the vendor gives to every token
     failed = Signal(pin.Failed)
     ended = Signal()
 
@@ -52,6 +53,11 @@ class PinConversation(QObject):
             with contextlib.suppress(OSError):  # a worker that is gone: the agent will say so
                 self._channel.sendall(frame)
 
+    def drain(self) -> None:
+        """Take what has come already."""
+        while self._channel is not None and select.select([self._channel], [], [], 0)[0]:
+            self._read()
+
     def _read(self) -> None:
         if self._channel is None:
             return
@@ -70,7 +76,7 @@ class PinConversation(QObject):
         if isinstance(sentence, pin.Ask):
             self.asked.emit(sentence)
         elif isinstance(sentence, pin.Accepted):
-            self.accepted.emit()
+            self.accepted.emit(sentence.default_pin)
         else:
             self.failed.emit(sentence)
 

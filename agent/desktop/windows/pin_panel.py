@@ -11,7 +11,7 @@ from agent.desktop.windows.keyboard import Keyboard
 from agent.desktop.windows.wording import Wording
 from agent.ipc.pin import MAX_PIN
 
-_FIELD_WIDTH = 220  # logical pixels
+FIELD_WIDTH = 220  # logical pixels
 
 
 class SecretField(QLineEdit):
@@ -65,7 +65,7 @@ class PinPanel(QWidget):
         super().__init__()
         self._wording = wording
         self.field = SecretField()
-        self.field.setMinimumWidth(_FIELD_WIDTH)
+        self.field.setMinimumWidth(FIELD_WIDTH)
         self.label = QLabel()
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setBuddy(self.field)
@@ -85,7 +85,7 @@ class PinPanel(QWidget):
         self._show_keyboard()
 
     def name(self, kind: str) -> None:
-        """What is typed here: "pin" or "passphrase"."""
+        """What is typed here: a purpose of ``ipc.pin``, or a row of the catalogue that words it for this window."""
         self.kind = kind
         self.label.setText(self._wording(f"{kind}.label"))
         self.field.setAccessibleName(self._wording(f"{kind}.name"))
@@ -111,6 +111,36 @@ class PinPanel(QWidget):
         typed = bool(self.field.text()) or not self.on_reader.isHidden()
         return typed and (self.last_try.isHidden() or self.last_try.isChecked())
 
+    @property
+    def officer(self) -> bool:
+        """Whether the secret is the token's administrator's, and not the person's own."""
+        return self.kind in ("so_pin", "puk")
+
+    def limit(self, minimum: int | None, maximum: int | None) -> None:
+        """What the token says of the length; who types a secret that exists already knows it."""
+
+    def gives(self) -> bool:
+        """Whether something was typed that can be sent."""
+        return bool(self.field.text())
+
+    def take(self) -> bytearray:
+        """What was typed, as `SecretField.take` gives it."""
+        return self.field.take()
+
+    def forget(self) -> None:
+        self.field.forget()
+
+    def begin(self) -> None:
+        """The keyboard goes to where something is missing."""
+        self.field.setFocus()
+
+    def label_widths(self) -> int:
+        return self.label.sizeHint().width()
+
+    def align(self, width: int) -> None:
+        """The fields of several panels stand under each other."""
+        self.label.setMinimumWidth(width)
+
     def lock(self, locked: bool) -> None:
         """While locked nothing can be typed; the focus stays where it is."""
         self.field.setReadOnly(locked)
@@ -124,12 +154,12 @@ class PinPanel(QWidget):
         row.addWidget(self._layout_chip)
         row.addWidget(self._caps_chip)
         row.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(style.GAP)
-        layout.addLayout(row)
-        layout.addWidget(self.on_reader)
-        layout.addWidget(self.last_try)
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(0, 0, 0, 0)
+        self.rows.setSpacing(style.GAP)
+        self.rows.addLayout(row)
+        self.rows.addWidget(self.on_reader)
+        self.rows.addWidget(self.last_try)
 
     def _show_keyboard(self) -> None:
         typed_here = self.on_reader.isHidden()

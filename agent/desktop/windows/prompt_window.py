@@ -123,13 +123,6 @@ class PromptWindow(QDialog):
         row.addLayout(words, 1)
         self.body.addLayout(row)
 
-    def add_faults(self, faults: tuple[str, ...]) -> None:
-        """Sentences about modules that did not answer."""
-        if faults:
-            banner = widgets.Banner()
-            self.body.addWidget(banner)
-            banner.say("warning", "\n".join(visible(fault) for fault in faults))
-
     # How it works
 
     def appear(self) -> None:

@@ -16,6 +16,7 @@ from agent.desktop.windows.passphrase import PassphraseWindow
 from agent.desktop.windows.prompt_window import PromptWindow
 from agent.desktop.windows.signing import SigningWindow
 from agent.desktop.windows.style import application_icon
+from agent.desktop.windows.token import TokenWindow
 
 
 def run(show: messages.ToWindow, data: socket.socket, control: socket.socket) -> int:
@@ -50,4 +51,6 @@ def window_for(show: messages.ToWindow, channel: Channel) -> PromptWindow | None
         return SigningWindow(show.prompt, channel)
     if isinstance(show, messages.ShowPassphrase):
         return PassphraseWindow(show.prompt, channel)
+    if isinstance(show, messages.ShowToken):
+        return TokenWindow(show.prompt, channel)
     return None

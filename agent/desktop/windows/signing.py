@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from agent.consent.prompter import OfferedCertificate, SigningPrompt
+from agent.consent.prompter import Offered, OfferedCertificate, SigningPrompt
+from agent.desktop import messages
 from agent.desktop.windows import style, widgets
-from agent.desktop.windows.certificates import CertificatePanel
 from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.document import DocumentPanel
-from agent.desktop.windows.pin_window import PinWindow
+from agent.desktop.windows.offer import OfferPanel
+from agent.desktop.windows.pin_window import PinWindow, Stage
 from agent.desktop.windows.wording import Wording
 from agent.texts.visible import visible
 
 _BLOCKING = ("pin_locked", "pin_not_set")  # warnings of a token that takes no PIN at present
 _LAST_TRY = "pin_final_try"
+_TO_BE_CHANGED = "pin_to_be_changed"
 
 
 class SigningWindow(PinWindow):
@@ -31,14 +33,11 @@ class SigningWindow(PinWindow):
             self.body.addWidget(DocumentPanel(prompt.document, wording), 1)
         self.body.addSpacing(style.GAP)
         self.body.addWidget(widgets.section(wording("certificates.title")))
-        self._certificates = CertificatePanel(prompt.certificates, prompt.chosen, wording)
+        offered = Offered(prompt.certificates, prompt.faults, prompt.insert_token)
+        self._certificates = OfferPanel(offered, prompt.chosen, wording)
+        self._next: Offered | None = None  # what came while a key was at work
         self.body.addWidget(self._certificates)
-        if not prompt.certificates:
-            none = widgets.Banner()
-            self.body.addWidget(none)
-            none.say("warning", wording("certificates.none"))
-            self._certificates.hide()
-        self.add_faults(prompt.faults)
+        channel.offered.connect(self._offered)
         self._token_banner = widgets.Banner()
         self.body.addWidget(self._token_banner)
         self.body.addWidget(self.pin_panel)
@@ -71,6 +70,26 @@ class SigningWindow(PinWindow):
         if self.chosen() is None or not self.fits():
             return self._certificates.list
         return super().first_focus()
+
+    def offers(self, default_pin: bool) -> bool:
+        certificate = self._certificates.chosen
+        return default_pin or (certificate is not None and _TO_BE_CHANGED in certificate.warnings)
+
+    def stage_entered(self) -> None:
+        if self.stage in (Stage.CHOOSING, Stage.ASKED) and self._next is not None:
+            self._show_offered(self._next)
+
+    def _offered(self, update: messages.Offer) -> None:
+        if self.stage in (Stage.CHOOSING, Stage.ASKED):
+            self._show_offered(update.offered)
+        elif self.stage != Stage.OFFERING:
+            self._next = update.offered
+
+    def _show_offered(self, offered: Offered) -> None:
+        self._next = None
+        if self._certificates.take(offered):
+            self.guard.begin_anew()
+            (self.pin_panel.field if self.chosen() else self._certificates.list).setFocus()
 
     def _certificate_changed(self) -> None:
         certificate = self._certificates.chosen
