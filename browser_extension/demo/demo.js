@@ -70,10 +70,11 @@ async function run(doing, action) {
 function offer(signature, content) {
   const result = element("result");
   result.hidden = false;
-  result.dataset["signature"] = signature.base64;
+  result.dataset["signature"] = signature.base64 ?? "";
   result.dataset["detached"] = String(signature.detached);
   element("signer").textContent = signature.certificate.subject;
-  link("download").href = URL.createObjectURL(new Blob([signature.signature], { type: "application/pkcs7-signature" }));
+  const blob = signature.blob ?? new Blob([signature.signature ?? ""], { type: "application/pkcs7-signature" });
+  link("download").href = URL.createObjectURL(blob);
   link("download-document").href = URL.createObjectURL(new Blob([content], { type: "text/plain" }));
 }
 

@@ -188,13 +188,31 @@ export interface SignOptions extends CallOptions {
   /** Whether the document is put into the signature; not with a digest. Default: false. */
   attached?: boolean;
   digestAlgorithm?: "sha256" | "sha384" | "sha512" | "streebog256" | "streebog512";
+  /** Told how far a large document is on its way to Pero, and its signature on the way back. */
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * Over loopback, send a large document in one HTTP request in place of many messages: quicker. The page's
+   * Content-Security-Policy has to allow `connect-src http://127.0.0.1:*`. Elsewhere it changes nothing.
+   */
+  http?: boolean | undefined;
+}
+
+/** Of a document of more than 8 MiB. */
+export interface Progress {
+  phase: "sending" | "receiving";
+  /** Bytes. */
+  done: number;
+  /** Bytes. */
+  size: number;
 }
 
 export interface Signature {
-  /** CMS SignedData (RFC 5652) in its ContentInfo, DER. */
-  signature: Uint8Array<ArrayBuffer>;
-  /** The same in base64. */
-  base64: string;
+  /** CMS SignedData (RFC 5652) in its ContentInfo, DER. Null where it is `blob`. */
+  signature: Uint8Array<ArrayBuffer> | null;
+  /** The same in base64. Null where it is `blob`. */
+  base64: string | null;
+  /** The same, where a document of more than 8 MiB is inside. Else null. */
+  blob: Blob | null;
   detached: boolean;
   certificate: Certificate;
 }
@@ -211,8 +229,11 @@ export function connect(options?: CallOptions): Promise<Permission>;
 /** Let the person choose a certificate. */
 export function selectCertificate(filter?: Filter, options?: CallOptions): Promise<Certificate>;
 
-/** Let the person sign a document, or the digest of one. */
-export function sign(what: PeroDocument | PeroDigest, options?: SignOptions): Promise<Signature>;
+/**
+ * Let the person sign a document, or the digest of one. Documents may be of any size, best as a `File` or `Blob`: what is
+ * larger than 8 MiB is handed over in pieces, and never held in memory whole.
+ */
+export function sign(what: PeroDocument | PeroDigest | Blob, options?: SignOptions): Promise<Signature>;
 
 declare const pero: {
   configure: typeof configure;

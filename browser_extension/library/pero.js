@@ -9,6 +9,9 @@ const CONNECT = "pero:connect:1"; // what the extension's content script listens
 const PING = "pero:ping"; // answered by the content script itself
 const PORTS = [14741, 24741, 29741];
 const MAX_MESSAGE = 48 * 1024 * 1024; // characters of JSON; the browser's own limit for extensions is 64 MiB
+const LARGE = 8 * 1024 * 1024; // bytes; larger documents are handed over in pieces, and never held whole
+const LOOPBACK_PIECE = 1024 * 1024; // bytes; over the extension the agent says what is good
+const AHEAD = 4; // pieces that are on their way at a time
 const PATIENCE = 500; // milliseconds; waited twice, since a page that was busy sees its timers before its messages
 const WATCH = 5000; // milliseconds between two looks at whether the extension is still there while it is waited for
 
@@ -66,6 +69,7 @@ class Connection {
   #isOpen = true;
   /** @type {() => void} */
   onClose = () => {};
+  http = ""; // where it takes HTTP requests, too
 
   /**
    * @param {Types.Transport} transport
@@ -201,6 +205,7 @@ function openSocket(address) {
   return new Promise((resolve) => {
     const socket = new WebSocket(address); // no deadline: the browser may be asking the person
     const connection = new Connection("loopback", (text) => socket.send(text), false);
+    connection.http = address.replace(/^ws(.*)\/v1$/, "http$1");
     socket.onmessage = (event) => connection.receive(event.data);
     socket.onopen = () => resolve(connection);
     socket.onclose = () => {
@@ -244,12 +249,22 @@ function connectionOf(transport) {
  * @param {(transport: Types.Transport) => void} [reached] told which transport is used
  */
 async function call(method, parameters, signal, reached) {
+  const connection = await connected(signal);
+  reached?.(connection.transport);
+  return connection.call(method, parameters, signal);
+}
+
+/**
+ * The connection over the first transport that is there.
+ *
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<Connection>}
+ */
+async function connected(signal) {
   let missing = errorOf("not_installed");
   for (const transport of transports) {
     try {
-      const connection = await unlessAborted(connectionOf(transport), signal);
-      reached?.(transport);
-      return await connection.call(method, parameters, signal);
+      return await unlessAborted(connectionOf(transport), signal);
     } catch (error) {
       if (!(error instanceof PeroError) || error.code !== "not_installed") throw error;
       missing = error;
@@ -309,6 +324,8 @@ export async function selectCertificate(filter, { signal } = {}) {
 export async function sign(what, options = {}) {
   const { certificate, filter, attached, digestAlgorithm, signal } = options;
   signal?.throwIfAborted();
+  if (what instanceof Blob) what = documentOfFile(what);
+  if ("content" in what && sizeOf(what.content) > LARGE) return signLarge(what, options);
   const parameters = defined({
     ...("content" in what ? { document: await documentOf(what) } : { digest: digestOf(what) }),
     certificate: typeof certificate === "object" ? certificate.thumbprint : certificate,
@@ -320,9 +337,138 @@ export async function sign(what, options = {}) {
   return {
     signature: fromBase64(result.signature),
     base64: result.signature,
+    blob: null,
     detached: result.detached,
     certificate: certificateOf(result.certificate),
   };
+}
+
+/**
+ * The same for a document that is too large for a message: it is handed over first, and an attached signature is taken
+ * back, piece by piece.
+ *
+ * @param {Types.PeroDocument} document
+ * @param {Types.SignOptions} options
+ * @returns {Promise<Types.Signature>}
+ */
+async function signLarge({ name, content, mediaType }, options) {
+  const { certificate, filter, attached, digestAlgorithm, signal } = options;
+  const connection = await connected(signal);
+  const blob = content instanceof Blob ? content : new Blob([/** @type {BlobPart} */ (content)]);
+  const chosen = { certificate: typeof certificate === "object" ? certificate.thumbprint : certificate };
+  const begun = defined({ name, size: blob.size, media_type: mediaType, ...chosen, digest_algorithm: digestAlgorithm });
+  const { upload, chunk } = await connection.call("upload_begin", begun, signal);
+  try {
+    await handOver(connection, upload, blob, connection.http ? LOOPBACK_PIECE : chunk, options);
+    const parameters = defined({
+      upload,
+      ...chosen,
+      filter: filterOf(filter),
+      attached,
+      digest_algorithm: digestAlgorithm,
+    });
+    const result = await connection.call("sign", parameters, signal);
+    const taken = result.download && (await takeBack(connection, result.download, result.size, chunk, options));
+    return {
+      signature: taken ? null : fromBase64(result.signature),
+      base64: taken ? null : result.signature,
+      blob: taken || null,
+      detached: result.detached,
+      certificate: certificateOf(result.certificate),
+    };
+  } finally {
+    connection.call("upload_drop", { upload }, undefined).catch(() => {}); // it ends with the connection in any case
+  }
+}
+
+/**
+ * @param {Connection} connection
+ * @param {string} upload
+ * @param {Blob} blob
+ * @param {number} size of a piece
+ * @param {Types.SignOptions} options
+ */
+async function handOver(connection, upload, blob, size, { signal, http, onProgress }) {
+  if (http && connection.http) return postWhole(connection, upload, blob, signal, onProgress);
+  /** @type {Promise<{ received: number }>[]} */
+  const underway = [];
+  const settle = async () => {
+    const answer = await underway.shift();
+    onProgress?.({ phase: "sending", done: answer?.received ?? 0, size: blob.size });
+  };
+  for (let offset = 0; offset < blob.size; offset += size) {
+    const data = toBase64(new Uint8Array(await blob.slice(offset, offset + size).arrayBuffer()));
+    const piece = connection.call("upload_chunk", { upload, offset, data }, signal);
+    piece.catch(() => {}); // the first one that fails is told; those behind it fail with it
+    underway.push(piece);
+    if (underway.length >= AHEAD) await settle();
+  }
+  while (underway.length > 0) await settle();
+}
+
+/**
+ * One request in place of many messages.
+ *
+ * @param {Connection} connection
+ * @param {string} upload
+ * @param {Blob} blob
+ * @param {AbortSignal | undefined} signal
+ * @param {Types.SignOptions["onProgress"]} onProgress
+ * @returns {Promise<void>}
+ */
+async function postWhole(connection, upload, blob, signal, onProgress) {
+  const { path } = await connection.call("upload_ticket", { upload }, signal);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch does not say how much of a body was sent
+    const abort = () => request.abort();
+    request.open("POST", connection.http + path);
+    request.upload.onprogress = ({ loaded }) => onProgress?.({ phase: "sending", done: loaded, size: blob.size });
+    request.onload = () => (request.status === 200 ? resolve() : reject(errorOf("connection_lost")));
+    request.onerror = () => reject(errorOf("unreachable"));
+    request.onabort = () => reject(signal?.reason);
+    request.onloadend = () => signal?.removeEventListener("abort", abort);
+    signal?.addEventListener("abort", abort);
+    request.send(blob);
+  });
+}
+
+/**
+ * A blob lies with the browser, on disk where it is large; the page holds one piece at a time.
+ *
+ * @param {Connection} connection
+ * @param {string} download
+ * @param {number} size
+ * @param {number} length of a piece
+ * @param {Types.SignOptions} options
+ * @returns {Promise<Blob>}
+ */
+async function takeBack(connection, download, size, length, { signal, http, onProgress }) {
+  if (http && connection.http) return getWhole(connection, download, signal);
+  const parts = [];
+  for (let offset = 0; offset < size;) {
+    const { data } = await connection.call("download_chunk", { download, offset, length }, signal);
+    const piece = new Blob([fromBase64(data)]);
+    parts.push(piece);
+    offset += piece.size;
+    onProgress?.({ phase: "receiving", done: offset, size });
+  }
+  return new Blob(parts, { type: "application/pkcs7-mime" });
+}
+
+/**
+ * @param {Connection} connection
+ * @param {string} download
+ * @param {AbortSignal | undefined} signal
+ */
+async function getWhole(connection, download, signal) {
+  const { path } = await connection.call("upload_ticket", { upload: download, to: "download" }, signal);
+  try {
+    const response = await fetch(connection.http + path, { signal: signal ?? null });
+    if (response.ok) return await response.blob();
+  } catch (error) {
+    signal?.throwIfAborted();
+  }
+  throw errorOf("connection_lost");
 }
 
 export default { configure, status, connect, selectCertificate, sign, PeroError };
@@ -330,6 +476,24 @@ export default { configure, status, connect, selectCertificate, sign, PeroError 
 /** @param {Types.PeroDocument} document */
 async function documentOf({ name, content, mediaType }) {
   return defined({ content: toBase64(await bytesOf(content)), name, media_type: mediaType });
+}
+
+/**
+ * @param {Blob} file
+ * @returns {Types.PeroDocument}
+ */
+function documentOfFile(file) {
+  const name = file instanceof File ? file.name : "";
+  return file.type ? { name, content: file, mediaType: file.type } : { name, content: file };
+}
+
+/**
+ * @param {Types.PeroDocument["content"]} content
+ * @returns {number} bytes; of a text not more than it has
+ */
+function sizeOf(content) {
+  if (typeof content === "string") return content.length;
+  return content instanceof Blob ? content.size : buffered(content).byteLength;
 }
 
 /** @param {Types.PeroDigest} digest */
