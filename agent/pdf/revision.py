@@ -30,6 +30,7 @@ _PADES = DeveloperExtension(
     multivalued=DevExtensionMultivalued.NEVER,
 )
 _HEADER = b"%PDF-"
+_MAX_OBJECTS = 8_388_607  # numbers of objects that readers take (ISO 32000-1 annex C)
 _LOOKED_AT = 1024  # octets at the beginning in which readers look for the header (ISO 32000-1 annex H.3.4.1)
 
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # what is wrong with a stranger's file is told by errors
@@ -58,6 +59,8 @@ def open_document(document: bytes) -> Writer:
         writer = Writer(stream, prev=reader)
         if not isinstance(writer.root.raw_get("/Pages"), generic.IndirectObject):
             raise DocumentDamaged(format="pdf", detail="pages")
+        if not 0 < reader.trailer["/Size"] <= _MAX_OBJECTS:
+            raise DocumentDamaged(format="pdf", detail="size")
         if writer.output_version < (2, 0):
             writer.register_extension(_PADES)
             writer.update_root()

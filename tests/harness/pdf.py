@@ -242,6 +242,31 @@ def pyhanko_status(file: bytes, anchor: bytes, number: int = -1, *, lasting: boo
     return asyncio.run(async_validate_pdf_signature(signature, context, ts_validation_context=context))
 
 
+def signed_by_pyhanko(
+    document: bytes, authority: Authority, holder: Holder, *, permission: int | None = None, lock: Any = None
+) -> bytes:
+    """A signature by pyHanko; with `permission` (1 to 3) one that certifies. `lock`: a FieldMDPSpec for its field."""
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.sign.fields import MDPPerm, SigFieldSpec
+    from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+
+    signer = SimpleSigner.load(
+        str(holder.key), str(holder.certificate), ca_chain_files=(authority.issuing.certificate,)
+    )
+    name = f"By{holder.name}"
+    metadata = PdfSignatureMetadata(
+        field_name=name,
+        md_algorithm="sha256",
+        certify=permission is not None,
+        docmdp_permissions=MDPPerm(permission or 2),
+    )
+    made = PdfSigner(metadata, signer, new_field_spec=SigFieldSpec(name, field_mdp_spec=lock)).sign_pdf(
+        IncrementalPdfFileWriter(io.BytesIO(document), strict=False)
+    )
+    octets: bytes = made.getvalue()
+    return octets
+
+
 def openssl_verifies(authority: Authority, one: Embedded) -> bool:
     """openssl's opinion, with the gost engine, of the CMS over the range."""
     given, content = authority.folder / "embedded.der", authority.folder / "covered.bin"
