@@ -200,3 +200,9 @@ def _oid(dotted: str, attribute: str) -> bytes:
 def assemble(info: bytes, key_type: str, signature: bytes) -> bytes:
     """DER of the CertificationRequest. `signature` as X.509 has it: of ECDSA the DER, of GOST s and r."""
     return der.sequence(info, SIGNATURES[key_type], der.tlv(der.BIT_STRING, b"\0" + signature))
+
+
+def key_in(info: bytes) -> bytes:
+    """DER of the SubjectPublicKeyInfo in a CertificationRequestInfo of ours. Raises ValueError."""
+    _, _, key, _ = der.read(info).children()
+    return key.whole

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from agent.ipc.pin import Ask, Pin
 from agent.tokens import messages
 
 
+class Accept(Protocol):
+    def __call__(self, *, default_pin: bool = False) -> None:
+        """Tell the asker that its secret was right; `default_pin`: and that it is one of the vendor's."""
+        ...
+
+
 class PinOperation(Protocol):
-    """Something that needs a PIN. No call of it waits for a person, but for one at the keys of a reader."""
+    """Something that needs a PIN, or several secrets one after another. No call of it waits for a person, but for one
+    at the keys of a reader."""
 
     def ask(self) -> Ask:
-        """What to tell the asker, as the token says it now.
+        """What to tell the asker, as the token says it now; which secret it is the operation knows.
 
         Raises the errors of a token that cannot be used: TokenAbsent, PinLocked, PinNotSet, MechanismUnsupported, ...
         """
         ...
 
-    def attempt(self, pin: Pin, accepted: Callable[[], None]) -> messages.Done:
-        """One try. Calls `accepted` as soon as the PIN is known to be right.
+    def attempt(self, pin: Pin, accepted: Accept) -> messages.Done | None:
+        """One try. Calls `accepted` as soon as the PIN is known to be right. None: another secret is to be asked for.
 
-        Raises PinIncorrect and PinLength where another PIN may do, any other error where the operation is over.
+        Raises the errors of ``worker.AGAIN`` where another one may do, any other where the operation is over.
         """
+        ...
+
+    def close(self) -> None:
+        """It is over: wipe what was kept."""
         ...
 
 
@@ -39,6 +49,14 @@ class Backend(Protocol):
         ...
 
     def sign(self, request: messages.Sign) -> PinOperation: ...
+
+    def manage(self, request: messages.Manage) -> PinOperation:
+        """Raises OperationUnsupported and the errors of what is asked, before a PIN is."""
+        ...
+
+    def manage_now(self, request: messages.Manage) -> messages.Done:
+        """The same without a login. Raises PinCancelled where it cannot be done without one."""
+        ...
 
     def add_key_file(self, request: messages.AddKeyFile) -> PinOperation:
         """Raises UnknownMethod where the backend keeps no key files."""

@@ -22,11 +22,22 @@ import msgspec
 
 from agent.algorithms import algorithm_named
 from agent.config import secure_folder, write_private
-from agent.errors import FileUnreadable, FileUnwritable, KeyFileDamaged, PinLength, StateUnsafe, TokenAbsent
+from agent.errors import (
+    BadParameters,
+    FileUnreadable,
+    FileUnwritable,
+    KeyFileDamaged,
+    OperationUnsupported,
+    PeroError,
+    PinLength,
+    TokenAbsent,
+)
 from agent.ipc.pin import MAX_PIN, Ask, Pin
 from agent.model import KEY_FILES, TokenState
-from agent.tokens import key_file, messages
-from agent.tokens.backend import PinOperation
+from agent.tokens import key_file, messages, tasks
+from agent.tokens.backend import Accept, PinOperation
+from agent.tokens.key_file_tasks import ChangingPassphrase, at_once, inventory
+from agent.tokens.labels import check_label
 
 KEY, CERTIFICATES, ABOUT = "key.p12", "certificates.pem", "about.json"
 _UNFINISHED, _FORGOTTEN = ".new-", ".old-"
@@ -63,6 +74,33 @@ class ContainerBackend:
     def sign(self, request: messages.Sign) -> PinOperation:
         return _Signing(self._folder / request.thumbprint, request)
 
+    def manage(self, request: messages.Manage) -> PinOperation:
+        if not isinstance(request.task, tasks.ChangePin):
+            raise OperationUnsupported(token=request.token.label, operation="PKCS#12")
+        return ChangingPassphrase(self._folder_of(request) / KEY, request)
+
+    def manage_now(self, request: messages.Manage) -> messages.Done:
+        folder = self._folder_of(request)
+        if isinstance(request.task, tasks.ReadObjects):
+            return inventory(request, list(_read(folder)))
+        return at_once(request, lambda label: self._rename(folder, label), lambda: self.forget_key_file(folder.name))
+
+    def _folder_of(self, request: messages.Manage) -> Path:
+        """Raises TokenAbsent."""
+        for folder in self._folder.iterdir():
+            if len(folder.name) == _THUMBPRINT and folder.name[:_SERIAL] == request.token.serial:
+                return folder
+        raise TokenAbsent(token=request.token.label, module=KEY_FILES)
+
+    def _rename(self, folder: Path, label: str) -> None:
+        check_label(label)
+        if not label.strip():
+            raise BadParameters(detail="label")
+        added = self._now()
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            added = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About).added
+        write_private(folder / ABOUT, msgspec.json.encode(About(file=label.strip(), added=added)))
+
     def add_key_file(self, request: messages.AddKeyFile) -> PinOperation:
         return _Adding(self._folder, request, self._now)
 
@@ -91,9 +129,12 @@ class _Signing:
     def ask(self) -> Ask:
         if not (self._folder / KEY).is_file():
             raise TokenAbsent(token=self._request.token.label, module=KEY_FILES)
-        return Ask(retry=self._retry)
+        return Ask(retry=self._retry, purpose="passphrase")
 
-    def attempt(self, pin: Pin, accepted: Callable[[], None]) -> messages.Done:
+    def close(self) -> None:
+        pass
+
+    def attempt(self, pin: Pin, accepted: Accept) -> messages.Done:
         _check_length(pin)
         self._retry = True
         try:
@@ -118,9 +159,12 @@ class _Adding:
     def ask(self) -> Ask:
         if not self._retry:
             key_file.check(self._request.content, self._request.name)
-        return Ask(retry=self._retry)
+        return Ask(retry=self._retry, purpose="passphrase")
 
-    def attempt(self, pin: Pin, accepted: Callable[[], None]) -> messages.Done:
+    def close(self) -> None:
+        pass
+
+    def attempt(self, pin: Pin, accepted: Accept) -> messages.Done:
         _check_length(pin)
         self._retry = True
         content, name = self._request.content, self._request.name
@@ -165,16 +209,21 @@ def _listing(folder: Path) -> messages.TokenListing:
     try:
         secure_folder(folder)
         label = _label(folder)
-        certificates = _certificates((folder / CERTIFICATES).read_text("ascii"))
-    except StateUnsafe as error:
+        certificates = _read(folder)
+    except PeroError as error:
         return messages.TokenListing(_state(label, folder.name), (), error.name, error.facts)
-    except (OSError, ValueError) as error:
-        facts: messages.Facts = {"path": str(folder / CERTIFICATES), "reason": str(error)}
-        return messages.TokenListing(_state(label, folder.name), (), FileUnreadable.name, facts)
     found = [
         messages.FoundCertificate(der, has_key=index == 0, listed=index == 0) for index, der in enumerate(certificates)
     ]
     return messages.TokenListing(_state(label, folder.name), tuple(found))
+
+
+def _read(folder: Path) -> list[bytes]:
+    """DER of the certificates. Raises FileUnreadable."""
+    try:
+        return _certificates((folder / CERTIFICATES).read_text("ascii"))
+    except (OSError, ValueError) as error:
+        raise FileUnreadable(path=str(folder / CERTIFICATES), reason=str(error)) from error
 
 
 def _label(folder: Path) -> str:

@@ -24,6 +24,11 @@ class Asker(Protocol):
 
     rounds: bool  # whether another PIN may be asked for after a wrong one
 
+    @property
+    def ready(self) -> bool:
+        """Whether `receive` has something although the descriptor may not become readable."""
+        ...
+
     def fileno(self) -> int: ...
 
     def say(self, said: Said) -> None:
@@ -46,6 +51,7 @@ class Conversation:
     """See ``ipc.pin``."""
 
     rounds = True
+    ready = False
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
@@ -91,13 +97,18 @@ class Conversation:
 
 
 class Line:
-    """The first line of a plain descriptor. Its flags are shared with other processes, so it stays blocking."""
+    """The lines of a plain descriptor, one for each question. Its flags are shared with other processes, so it stays
+    blocking."""
 
     rounds = False
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._bytes = bytearray()
+
+    @property
+    def ready(self) -> bool:
+        return b"\n" in self._bytes
 
     def fileno(self) -> int:
         return self._descriptor
@@ -106,16 +117,20 @@ class Line:
         pass
 
     def receive(self) -> Pin | EllipsisType | None:
-        try:
-            part = bytearray(os.read(self._descriptor, _READ))
-        except OSError:
-            return None
-        self._bytes += part
-        _wipe(part)
-        if part and b"\n" not in self._bytes and len(self._bytes) <= pin.MAX_PIN + 2:
-            return ...
-        buffer, self._bytes = self._bytes, bytearray()
-        return pin.take_line(buffer)
+        if not self.ready:
+            try:
+                part = bytearray(os.read(self._descriptor, _READ))
+            except OSError:
+                return None
+            self._bytes += part
+            _wipe(part)
+            if part and not self.ready and len(self._bytes) <= pin.MAX_PIN + 2:
+                return ...
+        end = self._bytes.find(b"\n") + 1 or len(self._bytes)
+        line, rest = self._bytes[:end], self._bytes[end:]
+        _wipe(self._bytes)
+        self._bytes = rest
+        return pin.take_line(line)
 
     def close(self) -> None:
         _wipe(self._bytes)

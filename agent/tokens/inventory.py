@@ -53,7 +53,7 @@ class KeySpec(msgspec.Struct, frozen=True):
     """A key pair to be generated."""
 
     type: Literal["rsa", "ec", "gost256", "gost512"]
-    parameters: str = ""  # rsa: "2048", "3072", "4096"; ec: "P-256", "P-384"; gost: see PARAMETER_SETS. Empty: the
+    parameters: str = ""  # rsa: "2048", "3072", "4096"; ec: see CURVES; gost: see PARAMETER_SETS. Empty: the
     # first of the type's in PARAMETERS
     label: str = ""
     id: str = ""  # CKA_ID in hex; empty: SHA-1 of the public key's value, as PKCS#11 suggests
@@ -71,6 +71,7 @@ PARAMETER_SETS: dict[str, dict[str, bytes]] = {
 CURVES: dict[str, bytes] = {
     "P-256": bytes.fromhex("06082a8648ce3d030107"),
     "P-384": bytes.fromhex("06052b81040022"),
+    "P-521": bytes.fromhex("06052b81040023"),
 }
 
 # What `KeySpec.parameters` may be; the first of each row is taken where it is empty

@@ -155,18 +155,20 @@ def _encryption_is_strong(algorithm: Any) -> bool:
     )
 
 
-def strengthened(content: bytes, passphrase: bytes, name: str) -> bytes:
-    """The same key and certificates under the same passphrase: PBES2, AES-256-CBC, PBKDF2-HMAC-SHA256, HMAC-SHA256."""
+def strengthened(content: bytes, passphrase: bytes, name: str, *, new: bytes | None = None) -> bytes:
+    """The same key and certificates under the same passphrase, or a `new` one.
+
+    PBES2, AES-256-CBC, PBKDF2-HMAC-SHA256, HMAC-SHA256."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
-    found = _load(content, passphrase, name)
+    found, wanted = _load(content, passphrase, name), passphrase if new is None else new
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(ROUNDS)
         .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
         .hmac_hash(hashes.SHA256())
-        .build(passphrase)
+        .build(wanted)
     )
     written = pkcs12.serialize_key_and_certificates(
         found.cert.friendly_name if found.cert else None,
@@ -175,7 +177,7 @@ def strengthened(content: bytes, passphrase: bytes, name: str) -> bytes:
         found.additional_certs,
         encryption,
     )
-    return _with_slow_mac(written, passphrase)
+    return _with_slow_mac(written, wanted)
 
 
 def _with_slow_mac(content: bytes, passphrase: bytes) -> bytes:

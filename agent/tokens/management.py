@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from agent.algorithms import algorithm_named, new_digest
+from agent.certificates import request as pkcs10
 from agent.certificates.request import RequestedExtensions, Subject
+from agent.errors import Internal, KeyFileDamaged, PeroError
 from agent.ipc.pin import PinSource
-from agent.model import TokenState
+from agent.model import KEY_FILES, TokenState
+from agent.tokens import messages, public_key, tasks
 from agent.tokens.inventory import KeySpec, ObjectName, TokenObject, TokenObjects
+from agent.tokens.process import WorkerProcess
+from agent.tokens.signature_order import SignatureOrders
+
+KEY_FILE_LIMIT = 1 << 20  # bytes; what is longer is no PKCS#12 file of a person
 
 
 class TokenManagement:
@@ -21,34 +29,42 @@ class TokenManagement:
     TokenFailed. Lengths and flags are looked at before a PIN is tried. What failed leaves nothing behind.
     """
 
+    def __init__(self, worker: Callable[[str, str], WorkerProcess], orders: SignatureOrders) -> None:
+        """`worker`: that of a module, for a token of this label."""
+        self._worker = worker
+        self._orders = orders
+
     async def objects(self, token: TokenState, pin: PinSource | None = None) -> TokenObjects:
         """Everything on a token. Asks "pin"; without a source only what can be seen without a login."""
-        raise NotImplementedError
+        found = (await self._do(token, tasks.ReadObjects(), pin)).inventory
+        if found is None:
+            raise Internal(detail="no inventory")
+        return found
 
     async def change_pin(self, token: TokenState, pin: PinSource) -> None:
         """Asks "pin", tried at once, then "new_pin" until the token takes it. A key file is encrypted anew.
 
         Raises PinInvalid, PinLength where no other may be asked for.
         """
-        raise NotImplementedError
+        await self._do(token, tasks.ChangePin(), pin)
 
     async def unblock(self, token: TokenState, pin: PinSource) -> None:
         """Asks "so_pin" or "puk", as the token has it, then "new_pin".
 
         Raises SoPinIncorrect, SoPinLocked, PinInvalid, OperationUnsupported.
         """
-        raise NotImplementedError
+        await self._do(token, tasks.Unblock(), pin)
 
     async def set_first_pin(self, token: TokenState, pin: PinSource) -> None:
         """The same for a token without a user PIN. Raises also PinAlreadySet, before anything is asked."""
-        raise NotImplementedError
+        await self._do(token, tasks.Unblock(first=True), pin)
 
     async def generate(self, token: TokenState, spec: KeySpec, pin: PinSource) -> TokenObject:
         """A new key pair that cannot leave the token. Asks "pin". May take minutes.
 
         Raises MechanismUnsupported (before the PIN is asked for), ObjectExists where the id is taken, BadParameters.
         """
-        raise NotImplementedError
+        return (await self._do(token, tasks.Generate(spec), pin)).made[0]
 
     async def request(
         self,
@@ -62,7 +78,15 @@ class TokenManagement:
 
         Raises SubjectInvalid (before anything is asked), ObjectAbsent, MechanismUnsupported, SignatureWrong.
         """
-        raise NotImplementedError
+        wanted, order = extensions or RequestedExtensions(), self._orders.digest_order(token)
+        done = await self._do(token, tasks.MakeRequest(key, subject, wanted, order), pin)
+        self._orders.remember_digest_order(token, done.digest_order)
+        info = pkcs10.key_in(done.request)
+        key_type = public_key.key_of(info).key_type
+        algorithm = algorithm_named(pkcs10.ALGORITHMS[key_type])
+        digest = new_digest(algorithm.digest.name, done.request).digest()
+        signature = self._orders.proved(token, info, algorithm, digest, done.signature)
+        return pkcs10.assemble(done.request, key_type, signature)
 
     async def write_certificate(
         self, token: TokenState, der: bytes, pin: PinSource, *, label: str = "", authority: bool = False
@@ -71,7 +95,7 @@ class TokenManagement:
 
         Raises CertificateDamaged (before anything is asked), KeyAbsent, ObjectExists.
         """
-        raise NotImplementedError
+        return (await self._do(token, tasks.WriteCertificate(der, label, authority), pin)).made[0]
 
     async def import_key_file(
         self, token: TokenState, content: bytes, name: str, pin: PinSource
@@ -81,18 +105,37 @@ class TokenManagement:
         Raises PassphraseIncorrect (nothing was tried at the token), KeyFileDamaged, KeyFileWithoutKey, ObjectExists,
         AlgorithmUnsupported, MechanismUnsupported where the token takes no such key, OperationUnsupported.
         """
-        raise NotImplementedError
+        if len(content) > KEY_FILE_LIMIT:
+            pin.close()
+            raise KeyFileDamaged(file=name)
+        return (await self._do(token, tasks.ImportKeyFile(content, name), pin)).made
 
     async def rename(self, token: TokenState, name: ObjectName, label: str, pin: PinSource | None = None) -> None:
         """Give an object (both halves of a key pair) another label. Asks "pin"; a key file needs no source.
 
         Raises ObjectAbsent, ObjectProtected.
         """
-        raise NotImplementedError
+        await self._do(token, tasks.Rename(name, label), pin)
 
     async def delete(self, token: TokenState, names: Sequence[ObjectName], pin: PinSource | None = None) -> None:
         """Delete objects for good; of keys both halves. Asks "pin"; a key file, which goes as a whole, needs no source.
 
         All are looked for before the first is deleted. Raises ObjectAbsent, ObjectProtected.
         """
-        raise NotImplementedError
+        await self._do(token, tasks.Delete(tuple(names)), pin)
+
+    async def _do(self, token: TokenState, task: tasks.Task, pin: PinSource | None) -> messages.Done:
+        if pin and token.module == KEY_FILES and isinstance(task, _WITHOUT_PASSPHRASE):
+            pin.close()
+            pin = None
+        kind = pin.kind if pin else None
+        try:
+            worker = self._worker(token.module, token.label)
+        except PeroError:
+            if pin:
+                pin.close()
+            raise
+        return await worker.call(lambda number: messages.Manage(number, kind, token, task), pin)
+
+
+_WITHOUT_PASSPHRASE = (tasks.ReadObjects, tasks.Rename, tasks.Delete)

@@ -12,6 +12,8 @@ from typing import Literal
 import msgspec
 
 from agent.model import TokenState
+from agent.tokens.inventory import TokenObject, TokenObjects
+from agent.tokens.tasks import Task
 
 FRAME_LIMIT = 16 << 20  # bytes; a listing of many certificates in one frame
 
@@ -39,6 +41,17 @@ class Sign(msgspec.Struct, frozen=True, tag=True):
     thumbprint: str  # SHA-256, lower-case hex
     algorithm: str  # name in algorithms.ALGORITHMS
     digest: bytes
+    octets: bytes = b""  # what the digest is of, for tokens that make it themselves; empty where that is not wanted
+    digest_order: str = ""  # of a GOST key's token: "standard", "reversed"; empty: not known yet
+
+
+class Manage(msgspec.Struct, frozen=True, tag=True):
+    """`source` None: without a login."""
+
+    id: int
+    source: SourceKind | None
+    token: TokenState
+    task: Task
 
 
 class AddKeyFile(msgspec.Struct, frozen=True, tag=True):
@@ -69,6 +82,7 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
 class Started(msgspec.Struct, frozen=True, tag=True):
     id: int
     person: bool = False  # the call waits for the person at the reader's own keys
+    slow: bool = False  # it may take minutes: a card makes a key
 
 
 class Waiting(msgspec.Struct, frozen=True, tag=True):
@@ -91,12 +105,16 @@ class TokenListing(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """`signature` answers Sign, `tokens` answers List and AddKeyFile, `slots` answers Look."""
+    """`signature` answers Sign, `tokens` answers List and AddKeyFile, `slots` answers Look, the last ones Manage."""
 
     id: int
     signature: bytes = b""
     tokens: tuple[TokenListing, ...] = ()
     slots: tuple[int, ...] = ()
+    digest_order: str = ""  # in which the token of a GOST key wanted the digest, where that was found out
+    inventory: TokenObjects | None = None
+    made: tuple[TokenObject, ...] = ()
+    request: bytes = b""  # DER of a CertificationRequestInfo, whose signature is `signature`
 
 
 class Failure(msgspec.Struct, frozen=True, tag=True):
@@ -105,7 +123,7 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     facts: Facts = {}
 
 
-Request = List | Look | Sign | AddKeyFile | ForgetKeyFile | Withdraw
+Request = List | Look | Sign | Manage | AddKeyFile | ForgetKeyFile | Withdraw
 Event = Loaded | Started | Waiting | Done | Failure
 
 _encoder = msgspec.json.Encoder()

@@ -16,12 +16,13 @@ import PyKCS11
 from PyKCS11 import LowLevel
 
 from agent.errors import ModuleUnloadable, PeroError, PinIncorrect
-from agent.tokens import binaries, return_codes
+from agent.tokens import binaries, opensc, return_codes
 from agent.tokens.mechanisms import PssParameters
 from agent.tokens.messages import Facts
 
 SIGNATURE_LIMIT = 1024  # bytes
 _SLOT_ATTEMPTS = 3  # a reader that is plugged in between the two calls of C_GetSlotList makes it fail
+_UNAVAILABLE = 0xFFFFFFFF
 _REASON_LIMIT = 300  # characters of what the system's loader says
 
 # Manufacturers (C_GetInfo) of modules that see new tokens only after C_Initialize: SoftHSM reads its folder there.
@@ -47,6 +48,7 @@ class TokenInfo(NamedTuple):
     flags: int
     minimum_pin: int
     maximum_pin: int
+    free_memory: int | None = None  # bytes for public objects; None where it is not told
 
 
 class Module:
@@ -58,12 +60,14 @@ class Module:
         self._renewed = False  # a row of _RENEWED
         self._stale = False  # it was looked at since C_Initialize
         self._library: Any = PyKCS11.PyKCS11Lib()
+        self.unblock_style = ""  # of OpenSC: see ``opensc``
 
     def load(self) -> Facts:
         """C_Initialize; what C_GetInfo tells. Raises ModuleUnloadable, ModuleForbidden."""
         binaries.check(self.path, self._sha256)
         try:
-            self._library.load(self.path)
+            with opensc.prepared(self.path) as self.unblock_style:
+                self._library.load(self.path)
         except PyKCS11.PyKCS11Error as error:
             self._library.pkcs11dll_filename = None
             raise ModuleUnloadable(module=self.path, reason=self._why(error)) from error
@@ -115,7 +119,7 @@ class Module:
             info = self._library.getTokenInfo(slot)
         return TokenInfo(
             _text(info.label), _text(info.serialNumber), _text(info.manufacturerID), _text(info.model),
-            int(info.flags), int(info.ulMinPinLen), int(info.ulMaxPinLen),
+            int(info.flags), int(info.ulMinPinLen), int(info.ulMaxPinLen), _memory(info.ulFreePublicMemory),
         )  # fmt: skip
 
     def mechanisms(self, slot: int) -> frozenset[int]:
@@ -128,10 +132,16 @@ class Module:
     @contextmanager
     def session(self, slot: int, token: str) -> Iterator[Session]:
         """A read-only session, closed at the end whatever happened. `token`: label, for errors."""
-        with self.calling("C_OpenSession", token):
-            opened = self._library.openSession(slot)
-        try:
+        with self.opened(slot, token, 0) as opened:
             yield Session(self, opened, token)
+
+    @contextmanager
+    def opened(self, slot: int, token: str, flags: int) -> Iterator[Any]:
+        """The binding's own session. `flags`: CKF_RW_SESSION or none."""
+        with self.calling("C_OpenSession", token):
+            opened = self._library.openSession(slot, flags)
+        try:
+            yield opened
         finally:
             with suppress(PyKCS11.PyKCS11Error):
                 opened.closeSession()
@@ -169,9 +179,9 @@ class Session:
         attributes that it does not show."""
         with self._module.calling("C_FindObjects", self._token):
             handles = self._session.findObjects([(PyKCS11.CKA_CLASS, object_class), *template])
-        return [(handle, self._read(handle, attributes)) for handle in handles]
+        return [(handle, self.read(handle, attributes)) for handle in handles]
 
-    def _read(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:
+    def read(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:
         """All at once; the binding's own way takes five looks at each attribute, 10 microseconds each."""
         if not attributes:
             return []
@@ -195,9 +205,14 @@ class Session:
             return _value(self._session.getAttributeValue(handle, [attribute])[0])
         return None
 
-    def login(self, pin: bytes | None, *, context_specific: bool = False) -> None:
-        """C_Login as the user. None: the PIN is typed at the reader. Raises PinIncorrect, PinLocked, ..."""
-        user = PyKCS11.CKU_CONTEXT_SPECIFIC if context_specific else PyKCS11.CKU_USER
+    def login(self, pin: bytes | None, *, context_specific: bool = False, officer: bool = False) -> None:
+        """C_Login as the user, or as the security officer. None: the PIN is typed at the reader.
+
+        Raises PinIncorrect, PinLocked, ...
+        """
+        user = PyKCS11.CKU_SO if officer else PyKCS11.CKU_USER
+        if context_specific:
+            user = PyKCS11.CKU_CONTEXT_SPECIFIC
         code = self._login(user, pin)
         if code == return_codes.ALREADY_LOGGED_IN and not context_specific:
             # Left over from a logout that failed. Only a login of its own shows that this PIN is right.
@@ -234,9 +249,17 @@ class Session:
         self._check("C_Sign", self._low.C_Sign(self._session.session, PyKCS11.ckbytelist(data), signature))
         return _octets(signature)
 
+    def error(self, code: int, operation: str) -> PeroError:
+        return self._module.error(code, operation, self._token)
+
     def _check(self, operation: str, code: int) -> None:
         if code != PyKCS11.CKR_OK:
-            raise self._module.error(code, operation, self._token)
+            raise self.error(return_codes.normal(code), operation)
+
+
+def _memory(told: Any) -> int | None:
+    """CK_UNAVAILABLE_INFORMATION is all ones, of 32 or 64 bits."""
+    return int(told) if 0 <= int(told) < _UNAVAILABLE else None
 
 
 def _text(value: Any) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from agent.algorithms import SignatureAlgorithm
+from agent.certificates.gost_keys import TYPES
 from agent.errors import DigestLength, KeyFileDamaged, ModuleForbidden, PeroError, TokenAbsent
 from agent.ipc.pin import PinSource
 from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, TokenState
@@ -25,6 +26,7 @@ from agent.tokens.signature_order import SignatureOrders
 from agent.tokens.vendors import has_readers
 from agent.tokens.watcher import Change, Watcher
 
+OCTETS_LIMIT = 1 << 20  # bytes that go to a token instead of their digest
 KEY_FILE_LIMIT = 1 << 20  # bytes; what is longer is no PKCS#12 file of a person
 
 
@@ -59,7 +61,7 @@ class TokenPool:
         self._idle = idle
         self._orders = SignatureOrders()
         self._workers: dict[str, WorkerProcess] = {}
-        self.management = TokenManagement()
+        self.management = TokenManagement(self._worker, self._orders)
 
     async def listing(self) -> Listing:
         """All certificates and tokens, key files first; a module that fails is a row of `faults`, never an exception.
@@ -92,12 +94,20 @@ class TokenPool:
         return tuple(await asyncio.gather(*(self._state(path) for path in self._modules())))
 
     async def sign(
-        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource
+        self,
+        entry: CertificateEntry,
+        algorithm: SignatureAlgorithm,
+        digest: bytes,
+        pin: PinSource,
+        *,
+        octets: bytes | None = None,
     ) -> bytes:
         """A signature as CMS holds it: the PKCS#1 v1.5 block, a DER ECDSA-Sig-Value, or GOST's s and r, which verify.
 
-        The pool owns `pin` from here on. Cancelling closes the PIN conversation. Raises the errors of tokens, PINs
-        and workers (``errors``, 2001 to 2015), SignatureWrong at a GOST signature that verifies in no order of octets.
+        `octets`: what the digest is of, for GOST tokens that sign only what they digested themselves (at most
+        OCTETS_LIMIT bytes, such as signed attributes). The pool owns `pin` from here on. Cancelling closes the PIN
+        conversation. Raises the errors of tokens, PINs and workers (``errors``, section 2000), SignatureWrong at a
+        GOST signature that verifies in no order of octets.
         """
         try:
             if len(digest) != algorithm.digest.size:
@@ -106,13 +116,17 @@ class TokenPool:
         except PeroError:
             pin.close()
             raise
-        kind = pin.kind
+        kind, order = pin.kind, self._orders.digest_order(entry.token)
+        given = octets if octets and algorithm.key_type in TYPES and len(octets) <= OCTETS_LIMIT else b""
 
         def request(number: int) -> messages.Sign:
-            return messages.Sign(number, kind, entry.token, entry.der, entry.thumbprint, algorithm.name, digest)
+            return messages.Sign(
+                number, kind, entry.token, entry.der, entry.thumbprint, algorithm.name, digest, given, order
+            )
 
-        signature = (await worker.call(request, pin)).signature
-        return self._orders.put_right(entry, algorithm, digest, signature)
+        done = await worker.call(request, pin)
+        self._orders.remember_digest_order(entry.token, done.digest_order)
+        return self._orders.put_right(entry, algorithm, digest, done.signature)
 
     async def add_key_file(self, content: bytes, name: str, pin: PinSource) -> tuple[CertificateEntry, ...]:
         """Keep a PKCS#12 file; `name` is that of the file, `pin` gives its passphrase and is owned by the pool.

@@ -18,6 +18,7 @@ from agent.tokens.running import Running, fail
 from native_host import framing
 
 PERSON_DEADLINE = 180.0  # seconds, where the PIN is typed at the reader inside a call
+SLOW_DEADLINE = 600.0  # seconds, where a card may make a key: RSA 4096 takes some of them minutes
 FREE_DEATHS = 3  # deaths in a row after which a worker is started again at once
 LONGEST_BACK_OFF = 60.0  # seconds
 _END_GRACE = 3.0  # seconds that a worker has to end when it is told to
@@ -164,9 +165,10 @@ class WorkerProcess:
         match event:
             case messages.Loaded():
                 self._loaded(running, event)
-            case messages.Started(id=number, person=person):
+            case messages.Started(id=number, person=person, slow=slow):
                 running.waiting.discard(number)
-                running.limit = max(self._deadline, PERSON_DEADLINE) if person else None
+                longest = SLOW_DEADLINE if slow else PERSON_DEADLINE
+                running.limit = max(self._deadline, longest) if person or slow else None
             case messages.Waiting(id=number):
                 if number in running.asked:
                     running.waiting.add(number)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+from agent.certificates import der
+
 _RSA = (bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886f70d01010a"))  # rsaEncryption, id-RSASSA-PSS
 _EC = bytes.fromhex("2a8648ce3d0201")  # id-ecPublicKey
 _GOST = {  # GOST R 34.10-2012, RFC 9215 section 4: key type, bytes of x and y together
@@ -36,12 +38,16 @@ class _Element(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def public_key(certificate: bytes) -> PublicKey:
     """The key in a DER certificate. Raises ValueError where this is none."""
-    outer = _elements(certificate)
-    tbs = _elements(_elements(_first(outer, _SEQUENCE))[0].content)
-    fields = tbs[1:] if tbs and tbs[0].tag == _VERSION else tbs
-    if len(fields) < 6 or fields[5].tag != _SEQUENCE:  # serial, signature, issuer, validity, subject, key
-        raise ValueError("no subjectPublicKeyInfo")
-    algorithm, key = _elements(fields[5].content)[:2]
+    return _key(_info(certificate))
+
+
+def key_of(info: bytes) -> PublicKey:
+    """The key in the DER of a SubjectPublicKeyInfo. Raises ValueError."""
+    return _key(_first(_elements(info), _SEQUENCE))
+
+
+def _key(info: bytes) -> PublicKey:
+    algorithm, key = _elements(info)[:2]
     names = _elements(algorithm.content)
     if key.tag != _BIT_STRING or not key.content:
         raise ValueError("no public key")
@@ -55,6 +61,20 @@ def public_key(certificate: bytes) -> PublicKey:
         octets = _first(_elements(bits), _OCTET_STRING)
         return PublicKey(key_type, octets) if len(octets) == size else PublicKey("", b"")
     return PublicKey("", b"")
+
+
+def info_of(certificate: bytes) -> bytes:
+    """DER of SubjectPublicKeyInfo. Raises ValueError."""
+    return der.sequence(_info(certificate))
+
+
+def _info(certificate: bytes) -> bytes:
+    """What is in the SubjectPublicKeyInfo."""
+    tbs = _elements(_elements(_first(_elements(certificate), _SEQUENCE))[0].content)
+    fields = tbs[1:] if tbs and tbs[0].tag == _VERSION else tbs
+    if len(fields) < 6 or fields[5].tag != _SEQUENCE:  # serial, signature, issuer, validity, subject, key
+        raise ValueError("no subjectPublicKeyInfo")
+    return fields[5].content
 
 
 def shown_value(key_type: str, attribute: bytes) -> bytes:

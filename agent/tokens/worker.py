@@ -17,16 +17,25 @@ from pathlib import Path
 
 import msgspec
 
-from agent.errors import PeroError, PinCancelled, PinIncorrect, PinLength
+from agent.errors import (
+    PassphraseIncorrect,
+    PeroError,
+    PinCancelled,
+    PinIncorrect,
+    PinInvalid,
+    PinLength,
+    SoPinIncorrect,
+)
 from agent.ipc.descriptors import receive_descriptor
 from agent.ipc.hardening import die_with_parent, harden
 from agent.ipc.pin import Accepted, Ask, Failed, Pin
-from agent.tokens import messages
+from agent.tokens import messages, tasks
 from agent.tokens.backend import Backend, PinOperation
 from agent.tokens.conversation import Asker, asker
 from native_host import framing
 
 _READ = 1 << 16  # bytes
+AGAIN = (PinIncorrect, PinLength, PinInvalid, SoPinIncorrect, PassphraseIncorrect)  # another secret may do
 
 
 def _module(place: str, sha256: str = "") -> Backend:
@@ -47,10 +56,11 @@ BACKENDS: dict[str, Callable[..., Backend]] = {"module": _module, "keyfiles": _k
 class _Open:
     """A request that waits for a PIN."""
 
-    def __init__(self, operation: PinOperation, source: Asker, person: bool) -> None:
+    def __init__(self, operation: PinOperation, source: Asker, person: bool, slow: bool) -> None:
         self.operation = operation
         self.source = source
         self.person = person  # the PIN is typed at the reader, inside the attempt
+        self.slow = slow
         self.watched = True
 
 
@@ -105,13 +115,17 @@ class Worker:
                 self._now(number, lambda: self._forget(number, thumbprint))
             case messages.Sign():
                 self._with_pin(request, lambda: self._backend.sign(request))
+            case messages.Manage(id=number, source=None):
+                self._now(number, lambda: self._backend.manage_now(request), slow=isinstance(request.task, tasks.SLOW))
+            case messages.Manage():
+                self._with_pin(request, lambda: self._backend.manage(request))
             case messages.AddKeyFile():
                 self._with_pin(request, lambda: self._backend.add_key_file(request))
             case messages.Withdraw(id=number):
                 self._close(number)
 
-    def _now(self, number: int, answer: Callable[[], messages.Done]) -> None:
-        self._send(messages.Started(number))
+    def _now(self, number: int, answer: Callable[[], messages.Done], *, slow: bool = False) -> None:
+        self._send(messages.Started(number, slow=slow))
         try:
             self._send(answer())
         except PeroError as error:
@@ -123,8 +137,10 @@ class Worker:
 
     # requests with a PIN
 
-    def _with_pin(self, request: messages.Sign | messages.AddKeyFile, begin: Callable[[], PinOperation]) -> None:
-        source = asker(request.source, self._descriptor(request.id))
+    def _with_pin(
+        self, request: messages.Sign | messages.AddKeyFile | messages.Manage, begin: Callable[[], PinOperation]
+    ) -> None:
+        source = asker(request.source or "descriptor", self._descriptor(request.id))
         self._send(messages.Started(request.id))
         try:
             operation = begin()
@@ -134,7 +150,8 @@ class Worker:
             source.close()
             self._fail(request.id, error)
             return
-        self._open[request.id] = _Open(operation, source, ask.protected_path)
+        slow = isinstance(request, messages.Manage) and isinstance(request.task, tasks.SLOW)
+        self._open[request.id] = _Open(operation, source, ask.protected_path, slow)
         self._ask(request.id, ask)
         self._watch(request.id)
 
@@ -170,25 +187,39 @@ class Worker:
         if pin is None:
             self._fail(number, PinCancelled())
             return
-        self._send(messages.Started(number, person=request.person))
+        self._send(messages.Started(number, person=request.person, slow=request.slow))
         try:
             self._attempt(number, request, pin)
         finally:
             pin.wipe()
+        if number in self._open and request.source.ready:  # the next secret came with this one
+            self._answered(number)
 
     def _attempt(self, number: int, request: _Open, pin: Pin) -> None:
+        def accepted(*, default_pin: bool = False) -> None:
+            request.source.say(Accepted(default_pin))
+
         try:
-            done = request.operation.attempt(pin, lambda: request.source.say(Accepted()))
-        except (PinIncorrect, PinLength) as error:
-            if request.source.rounds:
+            done = request.operation.attempt(pin, accepted)
+        except AGAIN as error:
+            if request.source.rounds and error.facts.get("reason") != "expired":  # a PIN that has to be changed first
                 self._ask_again(number, request, error)
             else:
                 self._fail(number, error)
         except PeroError as error:
             self._fail(number, error)
         else:
+            if done is None:
+                self._ask_next(number, request)
+                return
             self._close(number)
             self._send(done)
+
+    def _ask_next(self, number: int, request: _Open) -> None:
+        try:
+            self._ask(number, request.operation.ask())
+        except PeroError as error:
+            self._fail(number, error)
 
     def _ask_again(self, number: int, request: _Open, error: PeroError) -> None:
         try:
@@ -197,7 +228,7 @@ class Worker:
             self._fail(number, worse)
             return
         tries = error.facts.get("tries_left")
-        if isinstance(error, PinLength):  # it was not tried
+        if isinstance(error, (PinLength, PinInvalid)):  # it was not tried
             self._ask(number, msgspec.structs.replace(ask, error=error.name, facts=error.facts))
         else:
             left = tries if isinstance(tries, int) else None
@@ -217,6 +248,7 @@ class Worker:
             return
         if request.watched:
             self._selector.unregister(request.source)
+        request.operation.close()
         request.source.close()
 
     def _send(self, event: messages.Event) -> None:

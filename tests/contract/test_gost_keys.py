@@ -168,8 +168,31 @@ async def test_a_token_in_the_usual_order_is_not_spoken_of(
     assert caplog.messages == []
 
 
-async def test_a_signature_that_is_right_in_no_order_is_refused(pool: TokenPool, token: GostToken) -> None:
+@pytest.mark.parametrize("order", ["standard", "swapped", "reversed"])
+async def test_a_digest_that_is_wanted_reversed_is_put_right_and_said_once(
+    pool: TokenPool, token: GostToken, tmp_path: Path, order: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever order the signature has at the same time."""
+    token.set_options("digest-order = reversed", f"signature-order = {order}")
+    with caplog.at_level(logging.INFO, "pero"):
+        for _ in range(3):
+            assert accepted(tmp_path, token, await sign(pool, token))
+    assert len([said for said in caplog.messages if "digests" in said]) == 1
+    assert all(token.label not in said for said in caplog.messages)
+
+
+async def test_a_token_that_changes_its_order_is_refused_and_then_looked_at_anew(
+    pool: TokenPool, token: GostToken, tmp_path: Path
+) -> None:
+    assert await sign(pool, token)
     token.set_options("digest-order = reversed")
+    with pytest.raises(SignatureWrong):
+        await sign(pool, token)
+    assert accepted(tmp_path, token, await sign(pool, token))
+
+
+async def test_a_signature_that_is_right_in_no_order_is_refused(pool: TokenPool, token: GostToken) -> None:
+    token.set_options("digest-order = swapped")
     for _ in range(2):
         with pytest.raises(SignatureWrong) as raised:
             await sign(pool, token)
@@ -189,3 +212,22 @@ async def test_a_token_without_the_plain_mechanism_is_refused_before_a_pin(pool:
         await asker.ended.wait()
     assert raised.value.facts == {"algorithm": algorithm(token.key).name, "token": token.label}
     assert asker.questions == []
+
+
+async def test_the_tokens_own_digest_is_the_second_choice(pool: TokenPool, token: GostToken, tmp_path: Path) -> None:
+    """Given the octets, a token that signs no digest that is ready makes its own."""
+    raw = 0xD4321006 if "512" in token.key else 0x1201
+    token.set_options(f"without-mechanism = {raw:#x}", "signature-order = swapped")
+    entry = await entry_of(pool, token.certificate)
+    async with asking(token.pin) as asker:
+        signature = await pool.sign(entry, algorithm(token.key), digest(token.key), asker.source, octets=DOCUMENT)
+    assert accepted(tmp_path, token, signature)
+
+
+async def test_octets_that_are_not_those_of_the_digest_sign_nothing(pool: TokenPool, token: GostToken) -> None:
+    raw = 0xD4321006 if "512" in token.key else 0x1201
+    token.set_options(f"without-mechanism = {raw:#x}")
+    entry = await entry_of(pool, token.certificate)
+    async with asking(token.pin) as asker:
+        with pytest.raises(SignatureWrong):
+            await pool.sign(entry, algorithm(token.key), digest(token.key), asker.source, octets=b"something else")

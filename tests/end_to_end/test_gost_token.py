@@ -57,7 +57,7 @@ def test_a_token_with_another_order_of_octets_signs_well(pero: CommandLine) -> N
 
 def test_a_signature_that_is_right_in_no_order_does_not_leave(pero: CommandLine) -> None:
     token = make_gost_token(pero.folder / "tokens")
-    token.set_options("digest-order = reversed")
+    token.set_options("digest-order = swapped")
     pero.use_gost_token(token)
     ended = pero.run("sign", "contract.txt", "--json", pin=token.pin)
     assert (ended.status, ended.json["error"]["name"]) == (3, "signature_wrong")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -34,7 +34,7 @@ from agent.consent.prompter import (
     TokenPrompt,
     Updates,
 )
-from agent.errors import PeroError, TimestampUnconfigured
+from agent.errors import PeroError, TimestampUnconfigured, TokenAbsent
 from agent.ipc.pin import PinSource
 from agent.journal import Journal
 from agent.model import CertificateEntry, Listing, ModuleFault, TokenState
@@ -44,6 +44,7 @@ from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 from agent.tokens.management import TokenManagement
+from agent.tokens.signature_order import SignatureOrders
 
 NOON = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 SITE = "https://site.example"
@@ -244,6 +245,11 @@ class _Dialogue:
         return False
 
 
+def _no_worker(module: str, token: str) -> NoReturn:
+    """Of tokens that are only in memory."""
+    raise TokenAbsent(token=token, module=module)
+
+
 class Core:
     """A dispatcher over memory tokens and a scripted person."""
 
@@ -265,7 +271,7 @@ class Core:
             journal=self.journal,
             tokens=self.tokens,  # type: ignore[arg-type]
             queue=queue,
-            managing=Managing(TokenManagement(), self.journal, queue),
+            managing=Managing(TokenManagement(_no_worker, SignatureOrders()), self.journal, queue),
             signing=Signing(self.tokens, self.journal, queue, self.clock, self.authorities.levels),
             uploads=Uploads(self.places.uploads, limit=8 << 30),
             now=self.clock,

@@ -196,8 +196,8 @@ CK_RV pin_typed(const struct slot *slot, const unsigned char *given, CK_ULONG si
 
 enum order { STANDARD, SWAPPED, REVERSED };
 struct options {
-    enum order signature_order;
-    bool digest_reversed, protected_path, pin_expired, value_wrapped;
+    enum order signature_order, digest_order;
+    bool protected_path, pin_expired, value_wrapped;
     CK_ULONG shortest_pin, longest_pin, tries;
     char manufacturer[33], model[17], serial[17];
     CK_MECHANISM_TYPE without[32];

@@ -14,13 +14,15 @@ static void keep(char *to, size_t size, const char *value) {
     snprintf(to, size, "%s", value);
 }
 
+static enum order order(const char *value) {
+    return strcmp(value, "swapped") == 0 ? SWAPPED : strcmp(value, "reversed") == 0 ? REVERSED : STANDARD;
+}
+
 static void set(struct options *options, const char *name, const char *value) {
     if (strcmp(name, "signature-order") == 0)
-        options->signature_order = strcmp(value, "swapped") == 0 ? SWAPPED
-            : strcmp(value, "reversed") == 0                     ? REVERSED
-                                                                 : STANDARD;
+        options->signature_order = order(value);
     else if (strcmp(name, "digest-order") == 0)
-        options->digest_reversed = strcmp(value, "reversed") == 0;
+        options->digest_order = order(value);
     else if (strcmp(name, "protected-path") == 0)
         options->protected_path = is_yes(value);
     else if (strcmp(name, "pin-expired") == 0)

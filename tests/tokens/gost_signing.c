@@ -122,10 +122,13 @@ static const unsigned char *to_work_on(
         return digest;
     }
     options_read(session->slot, &options);
-    if (!mechanism->data_size || !options.digest_reversed)
+    if (!mechanism->data_size || options.digest_order == STANDARD)
         return data;
-    memcpy(digest, data, *size);
-    reverse(digest, *size);
+    CK_ULONG half = options.digest_order == SWAPPED ? *size / 2 : 0;
+    memcpy(digest, data + half, *size - half);
+    memcpy(digest + *size - half, data, half);
+    if (options.digest_order == REVERSED)
+        reverse(digest, *size);
     return digest;
 }
 
