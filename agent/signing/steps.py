@@ -13,7 +13,7 @@ from agent.algorithms import SignatureAlgorithm, new_digest
 from agent.certificates.chain import chain_for
 from agent.certificates.description import Description, signing_algorithm
 from agent.cms.encodings import encoded
-from agent.model import Digest, Document, Listing, Streamed
+from agent.model import Digest, Document, Listing, Streamed, unwatched
 from agent.signing.fitting import Candidate
 from agent.signing.levels import Levels, check_certificate
 from agent.signing.making import Format
@@ -47,7 +47,7 @@ async def make(
         completed, request.options, task.certificate, task.chain, task.algorithm.digest.name
     )
     await aside(slow, lambda: form.verify(task, completed, level))  # 8
-    if isinstance(request.document, Streamed):
+    if isinstance(request.document, Document | Streamed) and request.document.unchanged is not unwatched:
         await asyncio.to_thread(request.document.unchanged)
     detached = form.is_detached(request.options, request.attached)
     return SignResult(
