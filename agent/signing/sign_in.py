@@ -23,7 +23,7 @@ MIN_NONCE, MAX_NONCE = 16, 512  # octets
 MAX_AUDIENCE = 1024  # characters
 MEDIA_TYPE = "application/json"
 
-_BEGINNING = 4096  # octets in which the mark would stand
+_LARGEST = 64 << 10  # octets; a content is never so large, nor is what would be taken for one
 _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
@@ -48,10 +48,20 @@ def content(origin: str, audience: str | None, nonce: bytes, moment: datetime) -
 
 def check_document(document: Document | Digest) -> None:
     """Raises BadParameters where a document is made like a sign-in, in whatever encoding of Unicode."""
-    beginning = document.content[:_BEGINNING] if isinstance(document, Document) else b""
-    beginning = getattr(document, "beginning", beginning)[:_BEGINNING]
-    for bom in _BOMS:
-        beginning = beginning.removeprefix(bom)
-    text = beginning.replace(b"\0", b"").lstrip()
-    if text.startswith(b"{") and text[1:].lstrip().removeprefix(b'"').startswith(MARK.encode()):
+    if isinstance(document, Document) and len(document.content) <= _LARGEST and _is_like(document.content):
         raise BadParameters(detail="the document is made like a sign-in")
+
+
+def _is_like(content: bytes) -> bool:
+    for bom in _BOMS:
+        content = content.removeprefix(bom)
+    text = content.replace(b"\0", b"").strip()  # ASCII out of UTF-16 and UTF-32
+    if not text.startswith(b"{"):
+        return False
+    if MARK.encode() in text:
+        return True
+    try:  # written with escapes
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and MARK in value
