@@ -122,8 +122,8 @@ def _field(writer: Writer, form: Any, entries: Entries) -> tuple[Any, bool]:
     """Reference of the field, and whether it is new."""
     wanted = entries.field
     if wanted is not None:
-        for full_name, _value, reference in _named(form, wanted):
-            _check_empty(full_name, reference.get_object())
+        for _full_name, _value, reference in _named(form, wanted):
+            _check_empty(wanted, reference.get_object())
             return reference, False
     if "/XFA" in form:
         raise FormUnsupported  # a field that the form's own template does not know of

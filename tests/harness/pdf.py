@@ -66,8 +66,9 @@ def plain() -> bytes:
 
 def with_form(fields: Mapping[int, bytes], form: bytes = b"", catalogue: bytes = b"") -> bytes:
     """A document with a form; fields by the numbers of their objects, from 6."""
-    listed = b" ".join(b"%d 0 R" % number for number in fields)
-    bodies = objects(b"/AcroForm<</Fields[%s]%s>>%s" % (listed, form, catalogue), b"/Annots[%s]" % listed)
+    listed = b" ".join(b"%d 0 R" % number for number, body in fields.items() if b"/Parent" not in body)
+    annotations = b" ".join(b"%d 0 R" % number for number, body in fields.items() if b"/Widget" in body)
+    bodies = objects(b"/AcroForm<</Fields[%s]%s>>%s" % (listed, form, catalogue), b"/Annots[%s]" % annotations)
     return written({**bodies, **fields})
 
 
