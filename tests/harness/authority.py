@@ -85,6 +85,7 @@ class Authority:
                 self.run("genpkey", "-algorithm", *self._key, "-out", holder.key)
                 self._issue(holder, issuer, extensions, ("-key", holder.key), days)
                 holder.index.touch()
+                Path(f"{holder.index}.attr").write_text("unique_subject = no\n")
                 self._made[name] = holder
                 if issuer is not None and listed:
                     self._list(issuer, holder, "V", "")

@@ -1,0 +1,181 @@
+"""Levels T and LT through a running agent, with key files and authorities on loopback; openssl is the judge."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asn1crypto import cms
+
+from agent.config import TimestampAuthority
+from agent.errors import CertificateRevoked, PeroError, TimestampUnavailable, TimestampUnconfigured, TimestampWrong
+from agent.transport.client import LocalClient, PinChoice
+from tests.harness.authority import Holder
+from tests.harness.authority_server import AuthorityServer
+from tests.harness.command_line import CommandLine
+from tests.harness.gost_token import make_gost_token, openssl_gost, public_key, write_certificate
+
+PASSPHRASE = "correct horse"
+CONTENT = "Договор № 1\n".encode()
+LOOPBACK = ("127.0.0.0/8",)
+only_ec = pytest.mark.parametrize("server", ["ec"], indirect=True)  # the bad day is the same for every kind of key
+_STAMP = "1.2.840.113549.1.9.16.2.14"
+_OCSP = "1.3.6.1.5.5.7.16.2"  # id-ri-ocsp-response (RFC 5940)
+
+
+class Desk:
+    """One person's key, in a key file or on a token, and the authority that stands behind its certificate."""
+
+    def __init__(self, line: CommandLine, server: AuthorityServer, name: str) -> None:
+        self.line = line
+        self.server = server
+        self.document = line.folder / "contract.txt"
+        self.document.write_bytes(CONTENT)
+        server.ways.clear()
+        server.asked.clear()
+        self.modules: tuple[str, ...] = ()
+        self.holder, self.pin = self._token(name) if server.authority.kind.startswith("gost") else self._key_file(name)
+        self.thumbprint = self.holder.description.thumbprint
+        self.stamping("right")
+
+    def _key_file(self, name: str) -> tuple[Holder, str]:
+        holder = self.server.authority.signer(name)
+        made = self.server.authority.key_file(holder, PASSPHRASE)
+        assert self.line.run("keyfile", "add", made, pin=PASSPHRASE).status == 0
+        return holder, PASSPHRASE
+
+    def _token(self, name: str) -> tuple[Holder, str]:
+        authority, folder = self.server.authority, self.line.folder / "tokens"
+        folder.mkdir()
+        token = make_gost_token(folder, authority.kind, with_certificate=False)
+        holder = authority.certificate_for(name, public_key(folder, token.label, token.pin, "01"))
+        for identifier, one in (("01", holder), ("02", authority.issuing), ("03", authority.root)):
+            write_certificate(folder, token.label, token.pin, one.der, identifier)
+        self.line.environment |= token.environment
+        self.modules = (token.module,)
+        return holder, token.pin
+
+    def stamping(self, *ways: str) -> None:
+        self.settings(timestamp_authorities=tuple(self.server.stamping(way) for way in ways))
+
+    def settings(self, **values: Any) -> None:
+        """Of a running agent, which reads them anew."""
+        self.line.settings(clock_hosts=(), modules=self.modules, certificate_networks=LOOPBACK, **values)
+
+    async def sign(self, **options: Any) -> dict[str, Any]:
+        reader, writer = os.pipe()
+        os.write(writer, f"{self.pin}\n".encode())
+        os.close(writer)
+        try:
+            client = await LocalClient.connect(self.line.places.socket, PinChoice("descriptor", reader))
+            try:
+                parameters = {"path": str(self.document), "certificate": self.thumbprint}
+                return await client.call("sign_file", {**parameters, "options": options})
+            finally:
+                client.close()
+        finally:
+            os.close(reader)
+
+    async def fails(self, kind: type[PeroError], **options: Any) -> dict[str, Any]:
+        """The facts of the error."""
+        with pytest.raises(kind) as caught:
+            await self.sign(**options)
+        return caught.value.facts
+
+    def accepted(self, signature: bytes, *more: str) -> cms.SignerInfo:
+        """By openssl, as CAdES, with nothing but the root; the signer."""
+        path = self.line.folder / "signature.p7s"
+        path.write_bytes(signature)
+        openssl_gost(
+            "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", path, "-content", self.document,
+            "-CAfile", self.server.authority.root.certificate, "-purpose", "any", "-out", os.devnull, *more,
+        )  # fmt: skip
+        (signer,) = cms.ContentInfo.load(signature)["content"]["signer_infos"]
+        return signer
+
+    def stamped(self, signer: cms.SignerInfo) -> None:
+        """One time-stamp, of the signature's value, right by openssl ts."""
+        (attribute,) = [one for one in signer["unsigned_attrs"] if one["type"].dotted == _STAMP]
+        (token,) = attribute["values"]
+        judged = self.server.authority.verify_stamp(token.dump(), signer["signature"].native)
+        assert judged.returncode == 0, judged.stderr
+
+
+@pytest.fixture(scope="module", params=["rsa", "ec", "gost256-A", "gost512-A"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthorityServer]:
+    with AuthorityServer(tmp_path_factory.mktemp("authority"), request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(request: pytest.FixtureRequest, tmp_path: Path, server: AuthorityServer) -> Iterator[Desk]:
+    with CommandLine(tmp_path) as line:
+        made = Desk(line, server, "revoked" if "revoked" in request.node.name else "signer")
+        with line.agent():
+            yield made
+
+
+async def test_signatures_reach_the_level_that_was_asked_for(desk: Desk) -> None:
+    for level in ("t", "lt"):
+        made = await desk.sign(level=level)
+        assert made["level"] == level
+        desk.stamped(desk.accepted(base64.b64decode(made["signature"])))
+
+
+async def test_what_level_lt_holds_is_all_that_a_verifier_needs(desk: Desk, tmp_path: Path) -> None:
+    """Once with lists alone, which openssl takes from the signature itself; once with OCSP answers."""
+    desk.server.ways["/ocsp/issuing"] = "status_503"
+    by_lists = base64.b64decode((await desk.sign(level="lt"))["signature"])
+    desk.stamped(desk.accepted(by_lists, "-crl_check_all"))
+    desk.server.ways.clear()
+    by_answers = cms.ContentInfo.load(base64.b64decode((await desk.sign(level="lt"))["signature"]))
+    answers = [one.chosen for one in by_answers["content"]["crls"] if one.name == "other"]
+    assert [one["other_rev_info_format"].dotted for one in answers] == [_OCSP] * 2
+    authority, good = desk.server.authority, []
+    for one in answers:
+        path = tmp_path / "answer.ocsp"
+        path.write_bytes(one["other_rev_info"].dump())
+        for holder in (desk.holder, authority.stamping):
+            told = openssl_gost(
+                "ocsp", "-respin", path, "-CAfile", authority.root.certificate, "-no_nonce",
+                "-issuer", authority.issuing.certificate, "-cert", holder.certificate,
+                "-verify_other", authority.issuing.certificate, check=False,
+            )  # fmt: skip
+            assert b"Response verify OK" in told.stderr
+            good += [holder.name] if b": good" in told.stdout else []
+    assert sorted(good) == sorted([desk.holder.name, "stamping"])
+
+
+@only_ec
+async def test_the_next_authority_stamps_where_the_first_is_down_or_wrong(desk: Desk) -> None:
+    desk.stamping("status_503", "wrong_imprint", "right")
+    made = await desk.sign(level="t")
+    desk.stamped(desk.accepted(base64.b64decode(made["signature"])))
+
+
+@only_ec
+async def test_without_a_time_stamp_nothing_leaves_but_what_was_allowed(desk: Desk) -> None:
+    desk.stamping("bad_signature", "html")
+    facts = await desk.fails(TimestampWrong, level="t")
+    assert facts == {"tried": "bad_signature=signature; html=media_type", "possible_level": "b"}
+    made = await desk.sign(level="t", fallback=True)
+    assert made["level"] == "b"
+    assert not desk.accepted(base64.b64decode(made["signature"]))["unsigned_attrs"]
+    desk.stamping()
+    assert await desk.fails(TimestampUnconfigured, level="t") == {"possible_level": "b"}
+    desk.settings(timestamp_authorities=(TimestampAuthority(url="http://tsa.invalid/"),))
+    facts = await desk.fails(TimestampUnavailable, level="lt")
+    assert facts == {"tried": "tsa.invalid=name_not_found", "possible_level": "b"}
+
+
+@only_ec
+async def test_a_revoked_certificate_makes_no_signature_of_level_lt(desk: Desk) -> None:
+    desk.server.authority.revoke(desk.holder)
+    for fallback in (False, True):
+        facts = await desk.fails(CertificateRevoked, level="lt", fallback=fallback)
+        assert facts == {"thumbprint": desk.thumbprint, "revoked_at": "2026-01-01", "reason": "key_compromise"}
+    assert "certificate_revoked" in desk.line.run("journal", "list", "--json").output
