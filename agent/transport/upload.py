@@ -46,7 +46,8 @@ class HttpUploads:
     async def _receive(self, request: web.BaseRequest, upload: Upload) -> web.StreamResponse:
         """What breaks off, or is not as large as was said, is of no use to anybody: it is dropped."""
         try:
-            if request.content_length != upload.spool.missing or upload.spool.received:
+            if request.content_length != upload.spool.size or upload.spool.received:
+                self._uploads.drop(upload)
                 return _failed(request, 413, "document_too_large")
             await _spooled(request, upload)
         except (PeroError, ConnectionError, TimeoutError, asyncio.CancelledError) as error:
