@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from agent.tokens import matching, pkcs11, public_key
@@ -25,8 +26,15 @@ def certificates_of(session: pkcs11.Session) -> list[tuple[bytes, PublicKey, byt
             key = public_key.public_key(der)
         except (ValueError, IndexError):
             continue
-        found.append((der, key, _bytes(identifier), category == AUTHORITY))
+        found.append((der, key, _bytes(identifier), is_authority(category)))
     return found
+
+
+def is_authority(category: pkcs11.Attribute) -> bool:
+    """Of CKA_CERTIFICATE_CATEGORY: a number, which the binding gives as the octets that it is in memory."""
+    return category == AUTHORITY or (
+        isinstance(category, bytes) and int.from_bytes(category, sys.byteorder) == AUTHORITY
+    )
 
 
 def identifier_of(session: pkcs11.Session, certificate: bytes) -> bytes:

@@ -12,7 +12,7 @@ from agent.certificates.gost_keys import read_key
 from agent.errors import CertificateDamaged, ObjectAbsent
 from agent.tokens import matching, pkcs11, public_key
 from agent.tokens.inventory import CURVES, PARAMETER_SETS, ObjectName, TokenObject, is_same
-from agent.tokens.keys import AUTHORITY, VALUES
+from agent.tokens.keys import VALUES, is_authority
 
 PRIVATE, SENSITIVE, EXTRACTABLE, LABEL = 0x002, 0x103, 0x162, 0x003  # CKA_...
 EC_PARAMS, GOST_PARAMS = 0x180, 0x250
@@ -148,7 +148,7 @@ def _parameters(key_type: str, value: bytes, der: bytes) -> str:
 
 def _certificate_rows(session: pkcs11.Session) -> list[tuple[bytes, bytes, str, bool, bool | None]]:
     return [
-        (value, _bytes(identifier), _text(label), category == AUTHORITY, _flag(private))
+        (value, _bytes(identifier), _text(label), is_authority(category), _flag(private))
         for _, (value, identifier, label, category, private) in session.find(pkcs11.CERTIFICATE, _CERTIFICATE)
         if isinstance(value, bytes)
     ]
