@@ -218,8 +218,9 @@ class Desk:
 
     # The judge
 
-    def openssl_accepts(self, answer: dict[str, Any], content: str | bytes) -> None:
-        """Fails where openssl does not accept the detached signature as CAdES-BES under the signer's authority."""
+    def openssl_accepts(self, answer: dict[str, Any], content: str | bytes, *, attached: bool = False) -> None:
+        """Fails where openssl does not accept the signature as CAdES-BES under the signer's authority, of this content,
+        which is inside where it is `attached`."""
         from cryptography.hazmat.primitives.serialization import Encoding
 
         assert "error" not in answer, answer
@@ -229,7 +230,7 @@ class Desk:
         (self.folder / "ca.pem").write_bytes(self.identity.authority.public_bytes(Encoding.PEM))
         done = subprocess.run(
             ["openssl", "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", self.folder / "signature.p7s",
-             "-content", self.folder / "content", "-CAfile", self.folder / "ca.pem", "-purpose", "any"],
+             *(() if attached else ("-content", self.folder / "content")), "-CAfile", self.folder / "ca.pem", "-purpose", "any"],
             capture_output=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
