@@ -515,7 +515,7 @@ class FontAbsent(PeroError):
 
 class XmlUnsafe(PeroError):
     """XML whose meaning lies outside itself, or with those who read it. Facts: reason (doctype, xinclude, transform,
-    encoding, version, depth, astral)."""
+    encoding, version, depth, complex, astral)."""
 
     code, name, actor = 3031, "xml_unsafe", Actor.PAGE
 

@@ -50,7 +50,7 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     "subject_invalid": ("missing", "length", "characters", "check_digit"),
     "field_unusable": ("absent", "kind", "signed", "constrained"),
     "existing_unsupported": ("too_large", "too_many_signers", "encoding", "content_type", "not_octets"),
-    "xml_unsafe": ("doctype", "xinclude", "transform", "encoding", "version", "depth", "astral"),
+    "xml_unsafe": ("doctype", "xinclude", "transform", "encoding", "version", "depth", "complex", "astral"),
     "certificate_unusable": (
         "expired",
         "not_yet_valid",

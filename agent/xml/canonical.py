@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from lxml import etree
 
+from agent.errors import DocumentDamaged, XmlUnsafe
 from agent.xml.algorithms import CANONICAL_METHODS
+from agent.xml.document import namespaces
 from agent.xml.names import XML
 
+_MAX_WORK = 2_000_000_000  # of the inclusive form: elements by namespaces squared; some seconds
 _FEATURES = {uri: (name.startswith("exclusive"), name.endswith("comments")) for name, uri in CANONICAL_METHODS.items()}
 
 
@@ -14,20 +17,31 @@ def canonical(node: etree._Element | etree._ElementTree, method: str) -> bytes:
     """The canonical octets of a tree (with what stands beside its root) or of an element with all it holds.
 
     An element in a document inherits, in the inclusive form, the namespaces and the xml: attributes of what it stands
-    in (Canonical XML 1.0 section 2.4). Raises ValueError at another method.
+    in (Canonical XML 1.0 section 2.4). Raises ValueError at another method, XmlUnsafe where it would
+    take minutes, DocumentDamaged where there is none (a namespace whose name is a relative reference, section 4.7).
     """
     if method not in _FEATURES:
         raise ValueError("canonicalization method")
     exclusive, comments = _FEATURES[method]
+    if not exclusive:
+        _check_work(node)
     inherited = {} if exclusive or isinstance(node, etree._ElementTree) else _inherited(node)
     for name, value in inherited.items():
         node.set(name, value)  # type: ignore[union-attr]  # a tree inherits nothing
     try:
         octets: bytes = etree.tostring(node, method="c14n", exclusive=exclusive, with_comments=comments)
+    except etree.C14NError as error:
+        raise DocumentDamaged(format="xml", detail="no canonical form") from error
     finally:
         for name in inherited:
             del node.attrib[name]  # type: ignore[union-attr]
     return octets
+
+
+def _check_work(node: etree._Element | etree._ElementTree) -> None:
+    root = node.getroot() if isinstance(node, etree._ElementTree) else node.getroottree().getroot()
+    if len(namespaces(root)) ** 2 * sum(1 for _ in root.iter("*")) > _MAX_WORK:
+        raise XmlUnsafe(reason="complex")
 
 
 def _inherited(element: etree._Element) -> dict[str, str]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from lxml import etree
 
 from agent.errors import DocumentDamaged, DocumentTooLarge, ElementUnclear, XmlUnsafe
-from agent.xml.names import FORBIDDEN_TRANSFORMS, ID_ATTRIBUTES, XINCLUDE, ds
+from agent.xml.names import FORBIDDEN_TRANSFORMS, WITH_ID, WSU, XINCLUDE, ds
 
 MAX_DOCUMENT = 64 << 20  # octets
 MAX_DEPTH = 256  # elements inside each other
+# Canonical forms take time by the square of these, for an element and for all of them.
+MAX_ATTRIBUTES = 500  # of one element
+MAX_NAMESPACES = 256  # pairs of prefix and name in a document
 
 _MARKS = (  # octets of the byte order mark, codec of what follows
     (codecs.BOM_UTF8, "utf-8"),
@@ -30,12 +33,14 @@ _ENCODINGS = re.compile(
 )
 _DECLARATION = re.compile(
     r"<\?xml\s+version\s*=\s*(?:'([^']*)'|\"([^\"]*)\")"
-    r"(?:\s+encoding\s*=\s*(?:'([^']*)'|\"([^\"]*)\"))?"
+    r"(?:\s+encoding\s*=\s*(?:'([^']+)'|\"([^\"]+)\"))?"
     r"(?:\s+standalone\s*=\s*(?:'[^']*'|\"[^\"]*\"))?\s*\?>"
 )
 _LONGEST_DECLARATION = 1024  # octets
 _BEFORE_ROOT = re.compile(r"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (MAX_DEPTH + 1) + ")")
+_TOO_WIDE = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
+_WITH_ID = etree.XPath(WITH_ID, namespaces={"wsu": WSU})
 
 
 class Source(NamedTuple):
@@ -93,6 +98,8 @@ def tree(source: Source) -> etree._Element:
     root = parsed(source.text[source.body :].encode("utf-8", "surrogatepass"))
     if _TOO_DEEP(root):
         raise XmlUnsafe(reason="depth")
+    if _TOO_WIDE(root) or len(namespaces(root)) > MAX_NAMESPACES:
+        raise XmlUnsafe(reason="complex")
     if next(root.iter(f"{{{XINCLUDE}}}*"), None) is not None:
         raise XmlUnsafe(reason="xinclude")
     if any(one.get("Algorithm") in FORBIDDEN_TRANSFORMS for one in root.iter(ds("Transform"))):
@@ -117,9 +124,14 @@ def parsed(octets: bytes) -> etree._Element:
     return root
 
 
+def namespaces(root: etree._Element) -> set[tuple[str, str]]:
+    """All that is declared, prefix and name."""
+    return {pair for _, pair in etree.iterwalk(root, events=("start-ns",))}
+
+
 def by_id(root: etree._Element, wanted: str) -> etree._Element:
     """The one element of that Id, by whatever attribute. Raises ElementUnclear: none, or more than one."""
-    found = [one for one in root.iter("*") if any(one.get(name) == wanted for name in ID_ATTRIBUTES)]
+    found = cast("list[etree._Element]", _WITH_ID(root, name=wanted))
     if len(found) != 1:
         raise ElementUnclear(element=wanted, count=len(found))
     return found[0]

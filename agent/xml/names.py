@@ -22,8 +22,9 @@ FORBIDDEN_TRANSFORMS = frozenset(
     }
 )
 
-# Attributes that name an element: what schemas and profiles in use call them.
+# Attributes that name an element: what schemas and profiles in use call them; as names, and to look for in XPath.
 ID_ATTRIBUTES = ("Id", "ID", "id", f"{{{XML}}}id", f"{{{WSU}}}Id")
+WITH_ID = "//*[@Id=$name or @ID=$name or @id=$name or @xml:id=$name or @wsu:Id=$name]"
 
 
 def ds(name: str) -> str:

@@ -17,7 +17,7 @@ from agent.xml.canonical import canonical
 from agent.xml.document import Source, by_id, by_name, read, tree
 from agent.xml.elements import b64, element
 from agent.xml.insertion import ALONE, Frame, last_child
-from agent.xml.names import BASE64, DS, ENVELOPED, SMEV, ds
+from agent.xml.names import BASE64, DS, ENVELOPED, ID_ATTRIBUTES, SMEV, ds
 from agent.xml.options import Options
 
 _NAME = re.compile(r"[^\W\d][\w.:-]*")  # an Id that can stand in a URI and in an XPointer
@@ -110,12 +110,12 @@ def _finder(root: etree._Element, place: etree._Element) -> _Around:
 
 def _keep_signatures(root: etree._Element, place: etree._Element) -> None:
     """A signature that covers the place would not verify any more: its enveloped transform takes out only itself."""
-    above = (place, *place.iterancestors())
+    names = {one.get(name) for one in (place, *place.iterancestors()) for name in ID_ATTRIBUTES}
     for reference in root.iter(ds("Reference")):
         uri = reference.get("URI", "")
         pointer = _POINTER.fullmatch(uri)
         name = (pointer[1] or pointer[2]) if pointer else uri[1:]
-        if uri in ("", "#xpointer(/)") or (uri.startswith("#") and by_id(root, name) in above):
+        if uri in ("", "#xpointer(/)") or (uri.startswith("#") and name in names):
             raise SignatureWouldBreak()
 
 
