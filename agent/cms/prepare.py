@@ -21,7 +21,7 @@ from agent.cms.attributes import DATA, counter_signature, signature_timestamp, s
 from agent.cms.existing import Existing, ExistingSigner, read_existing
 from agent.cms.formats import Material
 from agent.cms.signed_data import CONSTRUCTED_1, SignedData, digest_algorithm, signer_head, write
-from agent.errors import ContentDiffers, DigestLength
+from agent.errors import ContentDiffers, DigestLength, ExistingUnsupported
 
 OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"  # id-ri-ocsp-response (RFC 5940 section 2)
 
@@ -61,6 +61,8 @@ def prepare(
         existing = read_existing(existing)
     target: ExistingSigner | None = None
     kind: str | None = content_type
+    if existing is not None and existing.data.content_type != content_type:
+        raise ExistingUnsupported(reason="content_type")
     if existing is not None and mode == "counter_sign":
         target = existing.signer(signer)
         content_digest, kind, name = new_digest(algorithm.digest.name, target.signature).digest(), None, None

@@ -138,7 +138,7 @@ def test_several_signers_are_each_judged_and_the_worst_decides(pki: Infrastructu
     [
         (("-nocerts",), "certificate_missing"),
         (("-md", "sha1"), "algorithm_unsupported"),
-        (("-keyopt", "rsa_padding_mode:pss"), "algorithm_unsupported"),
+        (("-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_mgf1_md:sha512"), "algorithm_unsupported"),
     ],
 )
 def test_what_cannot_be_judged_is_indeterminate_with_its_reason(
@@ -147,6 +147,23 @@ def test_what_cannot_be_judged_is_indeterminate_with_its_reason(
     signature = cms_sign(pki.signer("rsa-2048"), document, *options, "-certfile", pki.intermediate.certificate)
     report = judged(pki, signature, document)
     assert (report.status, report.reasons) == (Status.INDETERMINATE, (reason,))
+
+
+@pytest.mark.parametrize("salt", ["digest", "max", "0", "20"])
+@pytest.mark.parametrize("digest", ["sha256", "sha512"])
+def test_pss_with_any_salt_is_valid_and_with_another_salt_than_it_says_is_not(
+    pki: Infrastructure, document: Path, digest: str, salt: str
+) -> None:
+    options = ("-md", digest, "-keyopt", "rsa_padding_mode:pss", "-keyopt", f"rsa_pss_saltlen:{salt}")
+    extra = (*options, "-certfile", pki.intermediate.certificate)
+    signature = cms_sign(pki.signer("rsa-2048"), document, *extra)
+    assert judged(pki, signature, document).status is Status.VALID
+    assert judged(pki, signature, DOCUMENT + b"x").status is Status.INVALID
+    written = bytes.fromhex("a203020114")  # saltLength 20, as it stands in the parameters where it is not the default
+    if salt == "0":
+        lied = signature.replace(bytes.fromhex("a203020100"), written)
+        assert lied != signature
+        assert judged(pki, lied, document).reasons == ("signature_wrong",)
 
 
 def test_certificates_without_a_signer_are_no_signature(pki: Infrastructure) -> None:
