@@ -12,6 +12,7 @@ from agent.consent.prompter import (
     PassphrasePrompt,
     ShownDocument,
     SigningPrompt,
+    TokenPrompt,
 )
 
 ORIGIN = "https://sign.example"
@@ -101,3 +102,50 @@ def connection(language: str = "en") -> ConnectionPrompt:
 
 def passphrase(language: str = "en") -> PassphrasePrompt:
     return PassphrasePrompt(file_name="signer-rsa.p12", language=language)
+
+
+_TOKEN_DETAILS = {
+    "generate": (
+        ("token_detail.key", {"en": "GOST R 34.10-2012 256 (TC26-256-A)", "ru": "ГОСТ Р 34.10-2012 256 (TC26-256-A)"}),
+    ),
+    "request": (
+        ("token_detail.owner", {"en": "Maria Smirnova", "ru": "Смирнова Мария Петровна"}),
+        ("token_detail.organization", {"en": "Cornflower LLC", "ru": "ООО «Василёк»"}),
+        ("token_detail.numbers", {"en": "500100732259, 11223344595", "ru": "500100732259, 11223344595"}),
+        ("token_detail.id", {"en": "01", "ru": "01"}),
+    ),
+    "import": (("token_detail.file", {"en": "signer-rsa.p12", "ru": "signer-rsa.p12"}),),
+}
+_LOSSES = {
+    "en": (("key", "GOST R 34.10-2012 256 (CryptoPro-A), 01"), ("keyless", "Maria Smirnova, 2026-01-01 — 2027-05-31")),
+    "ru": (
+        ("key", "ГОСТ Р 34.10-2012 256 (CryptoPro-A), 01"),
+        ("keyless", "Смирнова Мария Петровна, 2026-01-01 — 2027-05-31"),
+    ),
+}
+_SECRETS: dict[str, tuple[str, ...]] = {
+    "change_pin": ("pin", "new_pin"),
+    "unblock": ("so_pin", "new_pin"),
+    "set_pin": ("so_pin", "new_pin"),
+    "import": ("passphrase", "pin"),
+}
+
+
+def token(action: str = "change_pin", language: str = "en", **fields: Any) -> TokenPrompt:
+    """Something to be done on a token, as `signing.managing` would ask it."""
+    details = tuple((key, value[language]) for key, value in _TOKEN_DETAILS.get(action, ()))
+    losses = tuple((f"token_loss.{kind}", name) for kind, name in _LOSSES[language]) if action == "delete" else ()
+    given: dict[str, Any] = {
+        "action": action,
+        "token_label": _NAMES[language][4],
+        "token_serial": "3c1f00aa",
+        "token_reader": "Aktiv Rutoken ECP 00 00",
+        "details": details,
+        "losses": losses,
+        "secrets": _SECRETS.get(action, ("pin",)),
+        "warnings": (),
+        "protected_path": False,
+        "key_file": False,
+        "language": language,
+    }
+    return TokenPrompt(**(given | fields))

@@ -18,6 +18,8 @@ from tests.harness.display import Display
 from tests.harness.person import WORDS, Person, Worker
 
 FOLDER = Path("build/screenshots")
+CANCEL = {"en": "Cancel", "ru": "Отмена"}
+LATER = {"en": "Later", "ru": "Позже"}
 COLOURS = 200  # of the palette: flat pictures stay small
 
 
@@ -38,18 +40,37 @@ def shows(language: str) -> Iterator[tuple[str, messages.Show]]:
     yield "last-try", messages.ShowSigning(prompts.signing(language, certificates=(last,)))
     yield "wrong-pin", messages.ShowSigning(prompts.signing(language))
     yield "passphrase", messages.ShowPassphrase(prompts.passphrase(language))
+    yield (
+        "insert-token",
+        messages.ShowSigning(prompts.signing(language, certificates=(), insert_token=True)),
+    )
+    yield "default-pin", messages.ShowSigning(prompts.signing(language))
+    for action in ("change_pin", "unblock", "generate", "request", "import", "delete"):
+        yield action.replace("_", "-"), messages.ShowToken(prompts.token(action, language))
+    yield (
+        "delete-key-file",
+        messages.ShowToken(
+            prompts.token("delete", language, key_file=True, secrets=(), token_label="signer-rsa.p12", token_reader="")
+        ),
+    )
+    yield "on-reader", messages.ShowToken(prompts.token("change_pin", language, protected_path=True))
+    yield "new-pins-differ", messages.ShowToken(prompts.token("change_pin", language))
 
 
-async def picture(person: Person, language: str, name: str, show: messages.Show, folder: Path) -> None:
-    async with open_window(show, person.display.environment) as window:
+async def picture(person: Person, language: str, name: str, show: messages.Show, folder: Path, dark: bool) -> None:
+    async with open_window(show, person.display.environment | (dark_desktop(folder) if dark else {})) as window:
         shown = await person.wait_for_window("Pero")
-        await person.wait_until_ready(WORDS[language][0])
+        await person.wait_until_ready(CANCEL[language] if isinstance(show, messages.ShowToken) else WORDS[language][0])
         with contextlib.ExitStack() as stack:
             if name == "wrong-pin":
                 stack.enter_context(contextlib.closing(await wrong_pin(person, window, language)))
+            elif name == "default-pin":
+                stack.enter_context(contextlib.closing(await default_pin(person, window, language)))
+            elif name == "new-pins-differ":
+                await person.type_keys("12345678\tmy-own-pin\tmy-own-pim")
             elif name == "signing":
                 await person.type_keys("123456")
-            path = folder / f"{name}-{language}.png"
+            path = folder / f"{name}-{language}{'-dark' if dark else ''}.png"
             await person.screenshot(path, window=shown)
     Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
@@ -65,12 +86,52 @@ async def wrong_pin(person: Person, window: WindowProcess, language: str) -> Wor
     return worker
 
 
+async def default_pin(person: Person, window: WindowProcess, language: str) -> Worker:
+    """The PIN that was typed is the vendor's, and the signature is made."""
+    await person.sign("12345678", button=WORDS[language][1])
+    await window.answer(messages.Confirmed)
+    worker = Worker(window.pin_source())
+    await worker.ask()
+    worker.say(pin.Accepted(default_pin=True))
+    await window.tell(messages.Done())
+    await window.answer(messages.Offering)
+    await person.wait_until_ready(LATER[language])
+    return worker
+
+
+def dark_desktop(folder: Path) -> dict[str, str]:
+    """The environment of a KDE desktop with dark colours, which Qt reads without KDE being there."""
+    home = folder / ".dark"
+    home.mkdir(exist_ok=True)
+    groups = {
+        "Colors:Window": ("42,46,50", "252,252,252"),
+        "Colors:View": ("27,30,32", "252,252,252"),
+        "Colors:Button": ("49,54,59", "252,252,252"),
+        "Colors:Selection": ("61,174,233", "252,252,252"),
+        "Colors:Tooltip": ("49,54,59", "252,252,252"),
+    }
+    lines = [
+        f"[{name}]\nBackgroundNormal={ground}\nForegroundNormal={words}\nBackgroundAlternate={ground}\n"
+        "ForegroundInactive=161,169,177\nForegroundLink=29,153,243\nForegroundVisited=155,89,182\n"
+        for name, (ground, words) in groups.items()
+    ]
+    (home / "kdeglobals").write_text("\n".join(lines))
+    return {
+        "XDG_CONFIG_HOME": str(home),
+        "XDG_CURRENT_DESKTOP": "KDE",
+        "KDE_FULL_SESSION": "true",
+        "KDE_SESSION_VERSION": "5",
+        "QT_QPA_PLATFORMTHEME": "kde",
+    }
+
+
 async def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with Display() as display:
         for language in WORDS:
             for name, show in shows(language):
-                await picture(Person(display), language, name, show, folder)
+                for dark in (False, True):
+                    await picture(Person(display), language, name, show, folder, dark)
 
 
 if __name__ == "__main__":

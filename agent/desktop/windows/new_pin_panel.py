@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel
 
 from agent.consent.new_pin import fits, weakness
@@ -26,6 +27,7 @@ class NewPinPanel(PinPanel):
         self.again.textChanged.connect(self._judge)
         self.field.textChanged.connect(self._judge)
         self.again.entered.connect(self.entered)
+        self.on_reader.setText(wording("new_pin.on_reader"))
         self.name(kind)
         self._judge()
 
@@ -89,18 +91,26 @@ class NewPinPanel(PinPanel):
         row.addWidget(self._again_label)
         row.addWidget(self.again)
         row.addStretch(1)
-        style.set_faint(self._hint)
         self.rows.insertLayout(1, row)
         self.rows.insertWidget(2, self._hint)
 
     def _judge(self) -> None:
         words, wrong = self._fault()
+        self._colour(wrong)
         if words != self._hint.text():
             self._hint.setText(words)
             self._hint.setAccessibleName(words)
             if words and wrong:
                 widgets.announce(self._hint, words)
         self.changed.emit()
+
+    def _colour(self, wrong: bool) -> None:
+        """What is wrong stands out; what is only said does not."""
+        palette = QPalette(self.palette())
+        ground = palette.color(QPalette.ColorRole.Window)
+        words = style.readable(style.hue("error"), ground) if wrong else style.faint(palette)
+        palette.setColor(QPalette.ColorRole.WindowText, words)
+        self._hint.setPalette(palette)
 
     def _fault(self) -> tuple[str, bool]:
         """What is wrong with what was typed, in words, and whether it is more than that it is not finished."""

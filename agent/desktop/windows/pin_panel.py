@@ -64,6 +64,7 @@ class PinPanel(QWidget):
     def __init__(self, wording: Wording) -> None:
         super().__init__()
         self._wording = wording
+        self._tells = True
         self.field = SecretField()
         self.field.setMinimumWidth(FIELD_WIDTH)
         self.label = QLabel()
@@ -161,8 +162,13 @@ class PinPanel(QWidget):
         self.rows.addWidget(self.on_reader)
         self.rows.addWidget(self.last_try)
 
+    def tell_of_keyboard(self, tells: bool) -> None:
+        """Where several panels stand together, one is enough to say how the keyboard is."""
+        self._tells = tells
+        self._show_keyboard()
+
     def _show_keyboard(self) -> None:
-        typed_here = self.on_reader.isHidden()
+        typed_here = self._tells and self.on_reader.isHidden()
         layout = self._keyboard.layout if typed_here else ""
         name = (self._wording.known(f"keyboard.{layout}") or layout.upper()) if layout else ""
         self._layout_chip.say(layout.upper(), self._wording("keyboard.layout", layout=name) if layout else "")

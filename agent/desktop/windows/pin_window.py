@@ -86,6 +86,10 @@ class PinWindow(PromptWindow):
         """Whether the person is to be offered to change the PIN that was just accepted."""
         return default_pin
 
+    def offered_for(self) -> str:
+        """Whose PIN it is that the person is offered to change, in words."""
+        return ""
+
     def stage_entered(self) -> None:
         """Another stage began."""
 
@@ -254,7 +258,7 @@ class PinWindow(PromptWindow):
         while (item := self.body.takeAt(0)) is not None:
             hide(item)
         self.banner.clear()
-        self.add_heading(self.wording("offer.title"), "", "")
+        self.add_title(self.wording("offer.title"), self.offered_for())
         self.body.addSpacing(style.GAP)
         self.body.addWidget(widgets.label(self.wording("offer.why")))
         self.body.addWidget(widgets.label(self.wording("offer.advice")))
@@ -267,6 +271,7 @@ class PinWindow(PromptWindow):
         take.clicked.connect(lambda: self.answer(messages.ChangePin()))
         self.refresh()
         self.refuse_button.setFocus()
+        self.shrink()
         widgets.announce(self, self.wording("offer.title"))
 
     def _show_error(self, name: str, facts: dict[str, str | int | bool | None]) -> None:

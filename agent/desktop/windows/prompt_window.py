@@ -106,6 +106,15 @@ class PromptWindow(QDialog):
 
     def add_heading(self, title: str, origin: str, shown_origin: str) -> None:
         """The question, and who asks: a site's address, or a command on this computer."""
+        words = self.add_title(title)
+        words.addWidget(self._asker(origin, shown_origin))
+        if origin and shown_origin != origin:
+            also = widgets.address_label(visible(origin))
+            style.set_faint(also)
+            words.addWidget(also)
+
+    def add_title(self, title: str, below: str = "") -> QVBoxLayout:
+        """The question alone, with a line below it; the column in which both stand."""
         self.setWindowTitle(f"{title} — Pero")
         row = QHBoxLayout()
         row.setSpacing(style.MARGIN)
@@ -115,13 +124,11 @@ class PromptWindow(QDialog):
         heading = widgets.label(title)
         style.set_font(heading, scale=1.45, bold=True)
         words.addWidget(heading)
-        words.addWidget(self._asker(origin, shown_origin))
-        if origin and shown_origin != origin:
-            also = widgets.address_label(visible(origin))
-            style.set_faint(also)
-            words.addWidget(also)
+        if below:
+            words.addWidget(widgets.label(below))
         row.addLayout(words, 1)
         self.body.addLayout(row)
+        return words
 
     # How it works
 
@@ -157,6 +164,10 @@ class PromptWindow(QDialog):
         wanted = min(self._wanted_height(self.width()), _room().height())
         if self.height() < wanted:
             self.resize(self.width(), wanted)
+
+    def shrink(self) -> None:
+        """No higher than what it now holds needs, once that is laid out."""
+        QTimer.singleShot(0, lambda: self.resize(self.width(), min(self._wanted_height(self.width()), self.height())))
 
     def _show_focus(self) -> None:
         self._focus_moved(None, self.focusWidget())

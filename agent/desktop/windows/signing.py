@@ -75,6 +75,12 @@ class SigningWindow(PinWindow):
         certificate = self._certificates.chosen
         return default_pin or (certificate is not None and _TO_BE_CHANGED in certificate.warnings)
 
+    def offered_for(self) -> str:
+        certificate = self._certificates.chosen
+        if certificate is None:
+            return ""
+        return visible(f"{certificate.token_label} {certificate.token_serial}".strip())
+
     def stage_entered(self) -> None:
         if self.stage in (Stage.CHOOSING, Stage.ASKED) and self._next is not None:
             self._show_offered(self._next)

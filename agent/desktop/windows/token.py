@@ -25,6 +25,7 @@ class TokenWindow(PinWindow):
         wording = Wording(prompt.language)
         super().__init__(channel, wording)
         self._prompt = prompt
+        self.refuse_button.setText(wording("button.cancel"))
         self._by_purpose: dict[str, PinPanel] = {}
         self.panels.clear()  # which ones there are, the prompt tells
         self.pin_panel.hide()
@@ -65,6 +66,7 @@ class TokenWindow(PinWindow):
         width = max(one.label_widths() for one in self.panels)
         for one in self.panels:
             one.align(width)
+        panel.tell_of_keyboard(panel is self.panels[0])
         return panel
 
     def _made(self, purpose: Purpose) -> PinPanel:
