@@ -228,9 +228,10 @@ class Desk:
         (self.folder / "signature.p7s").write_bytes(base64.b64decode(answer["base64"]))
         (self.folder / "content").write_bytes(content)
         (self.folder / "ca.pem").write_bytes(self.identity.authority.public_bytes(Encoding.PEM))
+        beside = () if attached else ("-content", self.folder / "content")
         done = subprocess.run(
             ["openssl", "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", self.folder / "signature.p7s",
-             *(() if attached else ("-content", self.folder / "content")), "-CAfile", self.folder / "ca.pem", "-purpose", "any"],
+             *beside, "-CAfile", self.folder / "ca.pem", "-purpose", "any"],
             capture_output=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
