@@ -26,7 +26,8 @@ def may_be_asked(host: str, allowed: Sequence[Network]) -> bool:
         return False
     if any(address.version == network.version and address in network for network in allowed):
         return True
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not (address.is_multicast or address.is_reserved or local)
 
 
 def is_public_name(host: str, allowed: Sequence[Network]) -> bool:

@@ -13,9 +13,11 @@ Ways of the time-stamp authority: STAMPING. It is a proxy too, for addresses of 
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
+import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -62,6 +64,25 @@ class AuthorityServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    @contextlib.contextmanager
+    def secure(self) -> Iterator[str]:
+        """The same services over https, with a certificate of the authority's; their address."""
+        extensions = "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n"
+        holder = self.authority.make("https", self.authority.root, extensions)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(holder.certificate, holder.key)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        server.daemon_threads = True
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
     @property
     def url(self) -> str:
@@ -380,6 +401,7 @@ _WAYS: dict[str, Callable[[Any, AuthorityServer], None]] = {
     "to_right": _to(307, "{url}/tsa/right"),
     "to_itself": _to(307, "{url}/tsa/to_itself"),
     "to_other_host": _to(307, "http://localhost:{port}/tsa/right"),
+    "to_http": lambda handler, server: _to(307, server.url + "/tsa/right")(handler, server),
     "to_file": _to(307, "file:///etc/passwd"),
     "moved": _to(302, "{url}/tsa/right"),
     "to_second_loopback": _to(302, "http://127.0.0.2:{port}/list/issuing"),

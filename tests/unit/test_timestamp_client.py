@@ -298,6 +298,19 @@ async def test_https_wants_a_certificate_that_the_system_trusts() -> None:
         assert await tried(TimestampAuthority(url=site.url())) == ["tls"]
 
 
+async def test_https_is_spoken_with_whom_the_system_trusts_and_never_left(
+    server: AuthorityServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SSL_CERT_FILE names the system's certificates to every program that uses OpenSSL."""
+    with server.secure() as url:
+        assert await tried(TimestampAuthority(url=f"{url}/tsa/right")) == ["tls"]
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.authority.root.certificate))
+        assert await client_of(TimestampAuthority(url=f"{url}/tsa/right")).stamp(OCTETS, "sha256")
+        assert await tried(TimestampAuthority(url=f"{url}/tsa/to_http")) == ["redirected"]
+        wrong_name = url.replace("127.0.0.1", "localhost")
+        assert await tried(TimestampAuthority(url=f"{wrong_name}/tsa/right")) == ["tls"]
+
+
 async def test_a_service_that_does_not_speak_tls_is_no_secure_one(server: AuthorityServer) -> None:
     assert await tried(TimestampAuthority(url=server.url.replace("http:", "https:"))) == ["tls"]
 
