@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.texts.catalogue import text
+from agent.texts.return_codes import in_words
 
 # Why somebody who was asked over the network gave nothing of use; worded for one error, and meant by all with `tried`.
 TRIED = (
@@ -86,6 +87,8 @@ def worded(name: str, language: str, facts: Mapping[str, Any]) -> dict[str, Any]
     found = dict(facts)
     if "reason" in facts:
         found["reason"] = reason_text(name, language, facts)
+    if "return_code" in facts:
+        found["return_code"] = in_words(str(facts["return_code"]), language)
     if "tried" in facts:
         found["tried"] = tried_text(language, str(facts["tried"]))
     return found
