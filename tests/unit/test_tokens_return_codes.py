@@ -20,7 +20,7 @@ def test_every_name_is_the_standards_own() -> None:
 
 def test_every_code_of_the_standard_has_its_name() -> None:
     """The binding's table goes further than PKCS#11 v2.40, whose last codes are those of section 5.1 of its header."""
-    known = {code for code in PyKCS11.CKR if isinstance(code, int) and 0 <= code <= 0x1B9 or code == 0x200}
+    known = {code for code in PyKCS11.CKR if isinstance(code, int) and (0 <= code <= 0x1B9 or code == 0x200)}
     assert known - set(return_codes.NAMES) <= NOT_IN_240
 
 
