@@ -58,7 +58,9 @@ class Worker:
             self._end()
 
     def _ask(self, task: messages.Task) -> bytes | None:
-        """The answer; None where the process died of the task. One that had ended as idle is started again."""
+        """The answer; None where the process died of the task. One that was gone already is started again."""
+        if self._process is not None and self._process.poll() is not None:
+            self._end()
         kept = self._process is not None
         octets = self._exchange(task)
         if octets is None:
