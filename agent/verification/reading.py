@@ -94,7 +94,7 @@ def _signature(data: cms.SignedData) -> Signature:
         content=content,
         certificates=tuple(one.chosen.dump() for one in certificates if one.name == "certificate"),
         signers=signers,
-        crls=tuple(one.chosen.dump() for one in revocation if one.name == "certificate_list"),
+        crls=tuple(one.chosen.dump() for one in revocation if one.name == "crl"),
         ocsp=tuple(
             one.chosen["other_rev_info"].dump()
             for one in revocation
