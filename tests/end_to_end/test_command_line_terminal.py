@@ -59,7 +59,7 @@ def sign_after_a_wrong_try(pero: CommandLine) -> None:
         assert "Макетова" in said
         assert not terminal.echoes
         terminal.type("wrong one")
-        assert "is not right" in terminal.until(ASKED)
+        assert "The passphrase is incorrect." in terminal.until(ASKED)
         terminal.type(PASSPHRASE)
         assert terminal.ended() == 0
         assert "Signature written: contract.txt.p7s" in terminal.shown
