@@ -6,29 +6,20 @@ from typing import Any
 
 import click
 
-from agent.cli.context import Context, json_option, print_json
-from agent.cli.listing import describe
-from agent.cli.output import complain, plain, say
+from agent.cli.context import Context, json_option
+from agent.cli.listing import show_offered
+from agent.cli.signature_options import filter_of, filter_option
 
 
 @click.command(help="command.certificates.help")
+@filter_option("--for", "command.certificates.option.for")
 @json_option
 @click.pass_obj
-def command(context: Context, as_json: bool) -> None:
-    result = context.run(_listed(context))
-    if as_json:
-        print_json(result)
-        return
-    for certificate in result["certificates"]:
-        for line in describe(context, certificate):
-            say(line)
-        say()
-    if not result["certificates"]:
-        say(context.text("listing.none"))
-    for fault in result["faults"]:
-        complain(context.text("listing.fault", module=plain(fault["module"]), text=plain(fault["text"])))
+def command(context: Context, filters: tuple[str, ...], as_json: bool) -> None:
+    wanted = {"filter": filter_of(context, filters)}
+    show_offered(context, context.run(_listed(context, wanted)), as_json)
 
 
-async def _listed(context: Context) -> dict[str, Any]:
+async def _listed(context: Context, wanted: dict[str, Any]) -> dict[str, Any]:
     async with context.session() as call:
-        return await call("certificates", {})
+        return await call("certificates", wanted)

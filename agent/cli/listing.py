@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from agent.cli.context import Context
-from agent.cli.output import plain
+from agent.cli.context import Context, print_json
+from agent.cli.output import complain, plain, say
 from agent.texts.standards import standard
 
 DATE = 10  # characters of an ISO 8601 time that are its date
@@ -34,9 +34,25 @@ def describe(context: Context, certificate: dict[str, Any]) -> list[str]:
         _line(context, "token", f"{token['label']} {token['serial']}".strip()),
         _line(context, "thumbprint", certificate["thumbprint"]),
     ]
+    lines += [f"  - {context.text(f'problem.{name}')}" for name in certificate.get("misfits", ())]
     days = {"from_day": certificate["not_before"][:DATE], "to_day": certificate["not_after"][:DATE]}
     lines += [f"  ! {context.text(f'problem.{name}', **days)}" for name in certificate["problems"]]
     return lines + [f"  ! {context.text(f'warning.{name}')}" for name in certificate["warnings"]]
+
+
+def show_offered(context: Context, listed: dict[str, Any], as_json: bool) -> None:
+    """Everything that there is, what fits first; of the others the reasons."""
+    if as_json:
+        print_json(listed)
+        return
+    for certificate in sorted(listed["certificates"], key=lambda row: bool(row["misfits"])):
+        for line in describe(context, certificate):
+            say(line)
+        say()
+    if not any(not row["misfits"] for row in listed["certificates"]):
+        say(context.text("listing.none_fits" if listed["certificates"] else "listing.none"))
+    for fault in listed["faults"]:
+        complain(context.text("listing.fault", module=plain(fault["module"]), text=plain(fault["text"])))
 
 
 def summary(certificate: dict[str, Any]) -> str:

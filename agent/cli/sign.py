@@ -1,4 +1,4 @@
-"""`pero sign`: a CMS signature of a file."""
+"""`pero sign`: a signature of a file, of any kind."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ import click
 from agent.api.files import open_file
 from agent.cli.asking import Kind, asking, kind_of, pin_options
 from agent.cli.context import Context, json_option, print_json
-from agent.cli.listing import summary, thumbprint
+from agent.cli.listing import show_offered, summary, thumbprint
 from agent.cli.output import complain, plain, say
 from agent.cli.progress import Progress
 from agent.cli.signature_file import write_signature
+from agent.cli.signature_options import filter_of, filter_option, kind_options, offer_of, target_for, wanted
 from agent.cli.writing import check_free, check_room
 
 if TYPE_CHECKING:
     from agent.app import Call
     from agent.transport.client import PinChoice
 
-DETACHED, ATTACHED = ".p7s", ".p7m"  # endings of RFC 8551 section 3.2.1
-
 
 @click.command(help="command.sign.help")
 @click.argument("file", type=click.Path(path_type=str))
 @click.option("--certificate", metavar="THUMBPRINT", help="command.sign.option.certificate")
-@click.option("--attached", is_flag=True, help="command.sign.option.attached")
+@filter_option("--filter", "command.sign.option.filter")
+@click.option("--explain", is_flag=True, help="command.sign.option.explain")
+@kind_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="command.sign.option.output")
 @click.option("--force", is_flag=True, help="command.sign.option.force")
 @pin_options
@@ -37,37 +38,50 @@ DETACHED, ATTACHED = ".p7s", ".p7m"  # endings of RFC 8551 section 3.2.1
 @click.pass_obj
 def command(
     context: Context,
+    /,
     file: str,
     certificate: str | None,
-    attached: bool,
+    filters: tuple[str, ...],
+    explain: bool,
     output: Path | None,
     force: bool,
     ask: str | None,
     pin_fd: int | None,
     as_json: bool,
+    **kind: Any,
 ) -> None:
-    target = output or Path(file + (ATTACHED if attached else DETACHED))
-    if _same(target, file):
-        raise click.UsageError(context.text("sign.onto_itself", path=plain(target)))
-    parameters: dict[str, Any] = {"path": os.path.abspath(file), "attached": attached}  # noqa: PTH100 - links stay
+    parameters = {"path": os.path.abspath(file), **wanted(context, **kind)}  # noqa: PTH100 - links stay
+    parameters["filter"] = filter_of(context, filters)
     if certificate:
         parameters["certificate"] = thumbprint(context, certificate)
-    kind = kind_of(context, ask, pin_fd)
+    if explain:
+        show_offered(context, context.run(_fitting(context, parameters)), as_json)
+        return
+    target = output or target_for(file, parameters)
+    if _same(target, file):
+        raise click.UsageError(context.text("sign.onto_itself", path=plain(target)))
+    asked = kind_of(context, ask, pin_fd)
     document = Path(parameters["path"])
     with open_file(document) as opened:  # before anybody is asked for anything
         size = os.fstat(opened.fileno()).st_size
     check_free(context, target, force)
-    if attached:
+    if parameters["attached"]:
         check_room(target, size)
     progress = Progress(context)
     with contextlib.closing(progress):
-        with asking(context, kind, pin_fd, "asking.pin") as choice:
-            result = context.run(_signed(context, choice, kind, parameters, progress))
+        with asking(context, asked, pin_fd, "asking.pin") as choice:
+            result = context.run(_signed(context, choice, asked, parameters, progress))
         write_signature(target, result, document, force, progress.writing)
+    _tell(context, target, result, kind["level"], as_json)
+
+
+def _tell(context: Context, target: Path, result: dict[str, Any], level: str, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(target), **result})
-    else:
-        say(context.text("sign.written", path=plain(target)))
+        return
+    say(context.text("sign.written", path=plain(target)))
+    if result["level"] != level:
+        complain(context.text("sign.level_lowered", level=result["level"].upper()))
 
 
 def _same(target: Path, file: str) -> bool:
@@ -91,14 +105,23 @@ async def _signed(
 
 async def _chosen(context: Context, call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """Say on the terminal what is about to be signed and with what; where several certificates fit, ask which."""
-    listed = (await call("certificates", {}))["certificates"]
-    wanted = parameters.get("certificate")
-    fitting = [row for row in listed if (row["thumbprint"] == wanted if wanted else not row["problems"])]
+    listed = (await call("certificates", offer_of(parameters)))["certificates"]
+    named = parameters.get("certificate")
+    fitting = [row for row in listed if not row["misfits"] and (row["thumbprint"] == named if named else _can(row))]
     if not fitting:
         return parameters  # the answer to it says what is the matter
     row = fitting[0] if len(fitting) == 1 else _pick(context, fitting)
     complain(context.text("sign.about_to", file=plain(parameters["path"]), certificate=summary(row)))
     return {**parameters, "certificate": row["thumbprint"]}
+
+
+def _can(row: dict[str, Any]) -> bool:
+    return not row["problems"]
+
+
+async def _fitting(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    async with context.session() as call:
+        return await call("certificates", offer_of(parameters))
 
 
 def _pick(context: Context, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from agent.errors import CertificateDamaged
 from agent.model import KEY_FILES, CertificateEntry, Listing, TokenState
 from agent.signing.filters import Filter
 
+OTHER_DIGEST = "other_digest"  # its key does not sign with what was asked for
+
 
 class Candidate(msgspec.Struct, frozen=True):
     """A certificate that fits, with what is wrong with it (names; empty: it can sign)."""
@@ -73,7 +75,7 @@ def signing_with(
 
 def unable(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Candidates whose key does not sign with what was asked for, with that as their first problem."""
-    return tuple(msgspec.structs.replace(one, problems=("other_digest", *one.problems)) for one in found)
+    return tuple(msgspec.structs.replace(one, problems=(OTHER_DIGEST, *one.problems)) for one in found)
 
 
 def is_authority(description: Description) -> bool:

@@ -13,7 +13,7 @@ import json
 from datetime import datetime
 
 from agent.errors import BadParameters
-from agent.model import Digest, Document
+from agent.model import Digest, Document, Streamed
 
 # Under 2.25 (ITU-T X.667) for the UUID 7a0d1f6e-3c52-4b8e-9d3a-52ce11f0a7b4, which stands for this and nothing else.
 CONTENT_TYPE = "2.25.162233952833384868339038071724688058292"
@@ -48,7 +48,10 @@ def content(origin: str, audience: str | None, nonce: bytes, moment: datetime) -
 
 def check_document(document: Document | Digest) -> None:
     """Raises BadParameters where a document is made like a sign-in, in whatever encoding of Unicode."""
-    if isinstance(document, Document) and len(document.content) <= _LARGEST and _is_like(document.content):
+    content = document.content if isinstance(document, Document) else b""
+    if isinstance(document, Streamed):
+        content = document.beginning
+    if len(content) <= _LARGEST and _is_like(content):
         raise BadParameters(detail="the document is made like a sign-in")
 
 

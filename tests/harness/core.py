@@ -137,7 +137,7 @@ class MemoryTokens:
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[object]]:
         async def none() -> AsyncIterator[object]:
-            for nothing in ():
+            for nothing in list[object]():
                 yield nothing
 
         yield none()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def stamping(core: Core, authority: Authority) -> Iterator[Core]:
+def stamping(core: Core, authority: Authority) -> Core:
     """A core whose time-stamp authority answers."""
 
     def stamp(octets: bytes, digest: str) -> bytes:

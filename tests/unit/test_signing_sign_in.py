@@ -136,7 +136,8 @@ CONTENT = sign_in.content("https://bank.example", None, NONCE, NOON)
     [
         CONTENT, b" \r\n" + CONTENT, codecs.BOM_UTF8 + CONTENT, b'{\n  "pero:sign-in": 1}',
         b'{"a": 1, "pero\\u003asign-in": 1}',
-        b'{"origin": "https://bank.example", "pero:sign-in": 1}', CONTENT.decode().encode("utf-16"), CONTENT.decode().encode("utf-16-be"), CONTENT.decode().encode("utf-32"),
+        b'{"origin": "https://bank.example", "pero:sign-in": 1}', CONTENT.decode().encode("utf-16"),
+        CONTENT.decode().encode("utf-16-be"), CONTENT.decode().encode("utf-32"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("attached", [False, True])

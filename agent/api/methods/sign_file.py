@@ -23,7 +23,7 @@ from agent.errors import BadParameters, DocumentTooLarge
 from agent.model import Document, Streamed
 from agent.signing.filters import Filter
 from agent.signing.large import Told, check_unchanged, nobody, read_streamed, snapshot
-from agent.signing.options import SignatureOptions
+from agent.signing.options import MAX_EXISTING, SignatureOptions
 from agent.signing.request import SignRequest
 
 MAX_PATH = 4096  # characters
@@ -37,6 +37,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attached: bool = False
     digest_algorithm: str | None = None
     options: SignatureOptions = SignatureOptions()
+    existing_path: Annotated[str, msgspec.Meta(max_length=MAX_PATH)] | None = None  # `existing` in a file, absolute
     progress: Annotated[str, msgspec.Meta(max_length=64)] | None = None  # what notifications of it are named by
 
 
@@ -45,6 +46,7 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     path = Path(parameters.path)
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
+    parameters = await asyncio.to_thread(_with_existing, parameters)
     document = await _document(services, caller, path, parameters)
     request = SignRequest(
         origin=caller.origin,
@@ -60,6 +62,24 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     if parameters.attached and isinstance(document, Streamed):
         return surrounded(made, document)
     return wire.signature(made)
+
+
+def _with_existing(parameters: Parameters) -> Parameters:
+    """Raises BadParameters, FileUnreadable, DocumentTooLarge."""
+    if parameters.existing_path is None:
+        return parameters
+    path = Path(parameters.existing_path)
+    if not path.is_absolute() or parameters.options.existing is not None:
+        raise BadParameters(detail="existing_path")
+    with open_file(path) as file:
+        try:
+            existing = file.read(MAX_EXISTING + 1)
+        except OSError as error:
+            raise unreadable(path, error) from error
+    if len(existing) > MAX_EXISTING:
+        raise DocumentTooLarge(limit=MAX_EXISTING)
+    options = msgspec.structs.replace(parameters.options, existing=existing)
+    return msgspec.structs.replace(parameters, options=options, existing_path=None)
 
 
 async def _document(services: Services, caller: Caller, path: Path, parameters: Parameters) -> Document | Streamed:
