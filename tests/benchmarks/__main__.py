@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.benchmarks import gost, large, memory, null_call, signing, starting
+from tests.benchmarks import cms, gost, large, memory, null_call, signing, starting
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.meter import MODULE
 from tests.harness.places import ROOT
 from tests.harness.whole import Desk, end
 
-PARTS = ("null", "sign", "start", "memory", "large", "gost")
+PARTS = ("null", "sign", "start", "memory", "large", "gost", "cms")
 
 
 def main(parts: Iterable[str]) -> None:
@@ -28,6 +28,10 @@ def main(parts: Iterable[str]) -> None:
     subprocess.run(["make", "-s", "-C", str(ROOT / "tests" / "tokens")], check=True)
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors, load {_load()}")
     with tempfile.TemporaryDirectory(prefix="pero-bench-") as folder:
+        if "cms" in parts:
+            _show("1 KiB signed, without the token", cms.share(Path(folder)))
+            if set(parts) == {"cms"}:
+                return
         if "gost" in parts:
             _show("Streebog", gost.streebog(Path(folder)))
             _show("GOST R 34.10-2012 in software", gost.verification(Path(folder)))
