@@ -9,6 +9,7 @@ from agent.certificates import der, pem
 
 Encoding = Literal["der", "pem", "base64", "base64_lines"]
 
+_BEGINNING = bytes((der.SEQUENCE,))
 _LINE = 64  # characters (RFC 7468 section 2)
 _LABELS = frozenset({"CMS", "PKCS7", "PKCS #7 SIGNED DATA"})  # the last two by older programs
 
@@ -26,11 +27,11 @@ def encoded(value: bytes, encoding: Encoding) -> bytes:
 
 def decoded(given: bytes) -> bytes:
     """DER or BER out of whichever form it is. Raises ValueError for what is none of them, or several blocks of PEM."""
-    if given[:1] == bytes((der.SEQUENCE,)):
-        return given
-    if not pem.is_armoured(given):
-        return pem.from_base64(given)
-    blocks = pem.blocks(given, _LABELS)
-    if len(blocks) != 1:
-        raise ValueError("not one block")
-    return blocks[0]
+    found = (given,) if given[:1] == _BEGINNING else _from_text(given)
+    if len(found) != 1 or found[0][:1] != _BEGINNING:
+        raise ValueError("not one signature")
+    return found[0]
+
+
+def _from_text(given: bytes) -> tuple[bytes, ...]:
+    return pem.blocks(given, _LABELS) if pem.is_armoured(given) else (pem.from_base64(given),)

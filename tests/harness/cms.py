@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent.algorithms import PSS, SignatureAlgorithm, digest_named
+from agent.algorithms import PSS, SignatureAlgorithm, digest_named, new_digest
 from agent.certificates.description import signing_algorithm
 from agent.cms.prepare import CompletedCms, prepare
 from tests.harness import openssl
+from tests.harness.gost_token import openssl_gost
 from tests.harness.openssl import NOW, Holder, Infrastructure
 from tests.harness.places import HASHES
 
@@ -38,8 +40,16 @@ def make(
     return prepared.complete(value(holder, algorithm, prepared.signed))
 
 
-def value(holder: Holder, algorithm: SignatureAlgorithm, octets: bytes) -> bytes:
+class Keeper(Protocol):
+    """Any of the harness's holders of a key."""
+
+    key: Path
+
+
+def value(holder: Keeper, algorithm: SignatureAlgorithm, octets: bytes) -> bytes:
     """As the pool of tokens gives it."""
+    if algorithm.key_type.startswith("gost"):
+        return _gost_value(holder.key, new_digest(algorithm.digest.name, octets).digest())
     if algorithm.padding != PSS:
         return openssl.value(holder, algorithm, octets)
     key = load_pem_private_key(holder.key.read_bytes(), None)
@@ -47,6 +57,14 @@ def value(holder: Holder, algorithm: SignatureAlgorithm, octets: bytes) -> bytes
     hashing = HASHES[algorithm.digest.name]
     digest = hashlib.new(algorithm.digest.name, octets).digest()
     return key.sign(digest, padding.PSS(padding.MGF1(hashing), len(digest)), utils.Prehashed(hashing))
+
+
+def _gost_value(key: Path, digest: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = Path(folder, "digest"), Path(folder, "value")
+        given.write_bytes(digest)
+        openssl_gost("pkeyutl", "-sign", "-inkey", key, "-in", given, "-out", made)
+        return made.read_bytes()
 
 
 class Nss:
