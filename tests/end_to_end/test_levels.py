@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 from asn1crypto import cms
+from lxml import etree
 
 from agent.config import TimestampAuthority
 from agent.errors import CertificateRevoked, PeroError, TimestampUnavailable, TimestampUnconfigured, TimestampWrong
 from agent.transport.client import LocalClient, PinChoice
+from tests.harness import pdf
 from tests.harness.authority import Holder
 from tests.harness.authority_server import AuthorityServer
 from tests.harness.command_line import CommandLine
@@ -23,6 +26,7 @@ PASSPHRASE = "correct horse"
 CONTENT = "Договор № 1\n".encode()
 LOOPBACK = ("127.0.0.0/8",)
 only_ec = pytest.mark.parametrize("server", ["ec"], indirect=True)  # the bad day is the same for every kind of key
+_DSIG = "http://www.w3.org/2000/09/xmldsig#"
 _STAMP = "1.2.840.113549.1.9.16.2.14"
 _OCSP = "1.3.6.1.5.5.7.16.2"  # id-ri-ocsp-response (RFC 5940)
 
@@ -148,6 +152,54 @@ async def test_what_level_lt_holds_is_all_that_a_verifier_needs(desk: Desk, tmp_
             assert b"Response verify OK" in told.stderr
             good += [holder.name] if b": good" in told.stdout else []
     assert sorted(good) == sorted([desk.holder.name, "stamping"])
+
+
+ec_and_gost = pytest.mark.parametrize("server", ["ec", "gost256-A"], indirect=True)
+
+
+@ec_and_gost
+async def test_documents_of_pdf_reach_the_levels(desk: Desk) -> None:
+    desk.document.write_bytes(pdf.plain())
+    for level in ("t", "lt"):
+        made = base64.b64decode((await desk.sign(format="pades", level=level))["signature"])
+        (one,) = pdf.embedded(made)
+        assert pdf.openssl_verifies(desk.server.authority, one)
+        (signer,) = cms.ContentInfo.load(one.cms)["content"]["signer_infos"]
+        desk.stamped(signer)
+        if desk.server.authority.kind == "ec":  # pyHanko knows no GOST
+            lasting = level == "lt"
+            status = await asyncio.to_thread(pdf.pyhanko_status, made, desk.server.authority.root.der, lasting=lasting)
+            assert status.bottom_line
+            assert status.timestamp_validity.trusted
+
+
+@ec_and_gost
+async def test_documents_of_xml_reach_the_levels(desk: Desk) -> None:
+    desk.document.write_bytes("<договор><номер>1</номер></договор>".encode())
+    for level in ("t", "lt"):
+        root = etree.fromstring(base64.b64decode((await desk.sign(format="xades", level=level))["signature"]))
+        (token,) = root.iter("{http://uri.etsi.org/01903/v1.3.2#}EncapsulatedTimeStamp")
+        (value,) = root.iter(f"{{{_DSIG}}}SignatureValue")
+        method = token.getparent().find(f"{{{_DSIG}}}CanonicalizationMethod").get("Algorithm")
+        assert method == "http://www.w3.org/2001/10/xml-exc-c14n#"
+        octets = etree.tostring(value, method="c14n", exclusive=True, with_tail=False)
+        judged = desk.server.authority.verify_stamp(base64.b64decode(token.text), octets)
+        assert judged.returncode == 0, judged.stderr
+        assert len(list(root.iter("{http://uri.etsi.org/01903/v1.3.2#}EncapsulatedOCSPValue"))) == (
+            2 if level == "lt" else 0
+        )
+
+
+@only_ec
+async def test_the_command_makes_levels_too(desk: Desk) -> None:
+    for level in ("t", "lt"):
+        ended = desk.line.run("sign", desk.document, "--level", level, "--force", pin=desk.pin)
+        assert ended.status == 0, ended.complaint
+        desk.stamped(desk.accepted(desk.document.with_name("contract.txt.p7s").read_bytes()))
+    desk.stamping("html")
+    ended = desk.line.run("sign", desk.document, "--level", "t", "--force", pin=desk.pin, language="ru_RU")
+    assert ended.status != 0
+    assert "html: ответ другого вида" in ended.complaint
 
 
 @only_ec
