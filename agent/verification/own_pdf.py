@@ -19,8 +19,8 @@ from agent.verification.own import Wanted, verify_own
 Level = Literal["b", "t", "lt"]
 
 _DICTIONARY = re.compile(
-    rb"(?P<object>\d+) 0 obj\n<<\n/Type /Sig\n/Filter /Adobe\.PPKLite\n/SubFilter /ETSI\.CAdES\.detached\n"
-    rb"/ByteRange \[0 (?P<start>\d+) (?P<end>\d+) (?P<rest>\d+)\] *\n/Contents <(?P<contents>(?:[0-9a-f]{2})+)>\n"
+    rb"\n(?P<object>\d{1,7}) 0 obj\n<<\n/Type /Sig\n/Filter /Adobe\.PPKLite\n/SubFilter /ETSI\.CAdES\.detached\n"
+    rb"/ByteRange \[0 (?P<start>\d+) (?P<end>\d+) (?P<rest>\d+)\] *\n/Contents <(?P<contents>[0-9a-f]+)>\n"
     rb"/M \(D:\d{14}Z\)\n"
 )
 _RANGE = re.compile(rb"/ByteRange\s*\[")
