@@ -196,7 +196,7 @@ class Managing:
 
 
 def key_title(kind: str, parameters: str) -> str:
-    """A kind of key for people, as certificates name it: "RSA 2048", "P-256", "GOST R 34.10-2012 256 (TC26-256-A)"."""
+    """A kind of key for people, as certificates name it: "RSA 2048", "P-256", "GOST R 34.10-2012 256 (TC26-A)"."""
     if kind.startswith("gost"):
         return f"{_GOST} {kind.removeprefix('gost')}" + (f" ({parameters})" if parameters else "")
     if kind == "ec":

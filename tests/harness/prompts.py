@@ -106,7 +106,7 @@ def passphrase(language: str = "en") -> PassphrasePrompt:
 
 _TOKEN_DETAILS = {
     "generate": (
-        ("token_detail.key", {"en": "GOST R 34.10-2012 256 (TC26-256-A)", "ru": "ГОСТ Р 34.10-2012 256 (TC26-256-A)"}),
+        ("token_detail.key", {"en": "GOST R 34.10-2012 256 (TC26-A)", "ru": "ГОСТ Р 34.10-2012 256 (TC26-A)"}),
     ),
     "request": (
         ("token_detail.owner", {"en": "Maria Smirnova", "ru": "Смирнова Мария Петровна"}),

@@ -1,0 +1,269 @@
+"""`pero token` as scripts run it, on a GOST token and on SoftHSM. The judges are openssl and pkcs11-tool."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import gost_token
+from tests.harness.command_line import CommandLine
+from tests.harness.gost_token import GostToken, authority, make_blank_token, make_gost_token, openssl_gost, pkcs11_tool
+from tests.harness.keyfiles import PASSPHRASE, make_identity, make_key_file
+from tests.harness.softhsm import MODULE, PIN, SO_PIN, SoftHsm, make_empty_softhsm, make_softhsm
+
+SUBJECT = {
+    "--common-name": "Иванов Иван Иванович", "--surname": "Иванов", "--given-name": "Иван Иванович", "--region": "77",
+    "--locality": "Москва", "--organization": "ООО «Василёк»", "--inn": "500100732259", "--inn-le": "7707083893",
+    "--ogrn": "1027700132195", "--snils": "112-233-445 95", "--email": "ivanov@example.ru",
+}  # fmt: skip
+INN_LE = f"1.2.643.100.4=#120A{b'7707083893'.hex()}"  # a NumericString that this openssl has no name for
+EXPECTED = ("INN=500100732259", "SNILS=11223344595", "OGRN=1027700132195", INN_LE, "SN=Иванов", "O=ООО «Василёк»")
+
+
+@pytest.fixture
+def pero(tmp_path: Path) -> Iterator[CommandLine]:
+    with CommandLine(tmp_path) as line:
+        (tmp_path / "contract.txt").write_bytes(b"contract")
+        yield line
+
+
+@pytest.fixture
+def token(pero: CommandLine) -> GostToken:
+    made = make_gost_token(pero.folder / "tokens")
+    pero.use_gost_token(made)
+    return made
+
+
+def softhsm(pero: CommandLine, *, empty: bool = False) -> SoftHsm:
+    directory = pero.folder / "softhsm"
+    directory.mkdir()
+    made = make_empty_softhsm(directory, make_identity()) if empty else make_softhsm(directory)
+    pero.use_tokens(directory)
+    return made
+
+
+def tool(token: SoftHsm, *arguments: str, pin: str | None = None, check: bool = True) -> str:
+    """What pkcs11-tool says of a SoftHSM token."""
+    given = ["--login", "--pin", pin] if pin else []
+    done = subprocess.run(
+        ["pkcs11-tool", "--module", MODULE, "--token-label", token.label, *given, *arguments],
+        env={**os.environ, **token.environment}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def options(subject: dict[str, str]) -> list[str]:
+    return [word for pair in subject.items() for word in pair]
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["alone", "with an agent"])
+def test_from_a_new_key_to_a_signature(pero: CommandLine, token: GostToken, running: bool) -> None:
+    if running:
+        with pero.agent():
+            from_a_new_key_to_a_signature(pero, token)
+    else:
+        from_a_new_key_to_a_signature(pero, token)
+    assert pero.holds(token.pin) == []
+
+
+def from_a_new_key_to_a_signature(pero: CommandLine, token: GostToken) -> None:
+    kind = ("--type", "gost512", "--parameters", "TC26-A", "--id", "a7", "--label", "new one")
+    made = pero.run("token", "generate-key", *kind, "--json", pin=token.pin)
+    assert made.status == 0, made
+    assert made.json["object"]["id"] == "a7"
+    assert made.json["object"]["extractable"] is False
+
+    asked = pero.run("token", "request", "key:a7", *options(SUBJECT), "--pem", "-o", "wish.pem", pin=token.pin)
+    assert asked.status == 0, asked
+    request = pero.folder / "wish.pem"
+    shown = openssl_gost("req", "-in", request, "-noout", "-verify", "-subject", "-nameopt", "RFC2253,utf8,-esc_msb")
+    assert b"verify OK" in shown.stdout + shown.stderr
+    for part in EXPECTED:
+        assert part in shown.stdout.decode()
+
+    issuer = authority("gost512-A")
+    openssl_gost(
+        "x509", "-req", "-in", request, "-CA", issuer.certificate, "-CAkey", issuer.key, f"-{issuer.digest}",
+        "-set_serial", "0x1234", "-days", "30", "-copy_extensions", "copyall", "-out", pero.folder / "issued.pem",
+    )  # fmt: skip
+    written = pero.run("token", "write-certificate", "issued.pem", "--label", "mine", "--json", pin=token.pin)
+    assert written.status == 0, written
+    thumbprint = written.json["object"]["thumbprint"]
+
+    assert pero.run("sign", "contract.txt", "--certificate", thumbprint, pin=token.pin).status == 0
+    said = openssl_gost(
+        "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", pero.folder / "contract.txt.p7s",
+        "-content", pero.folder / "contract.txt", "-CAfile", issuer.certificate, "-purpose", "any",
+    )  # fmt: skip
+    assert said.stdout == b"contract"
+
+
+def test_what_is_on_a_token_is_shown_and_with_a_login_all_of_it(pero: CommandLine) -> None:
+    token = softhsm(pero)
+    plain = pero.run("token", "objects")
+    assert plain.status == 0
+    assert "Certificate  certificate:01" in plain.output
+    assert "Test Signer" in plain.output
+    assert "--login" in plain.complaint
+    assert "Private Key" not in tool(token, "--list-objects"), "the key hides from strangers"
+    whole = pero.run("token", "objects", token.label, "--login", "--json", pin=token.pin).json
+    assert whole["complete"] is True
+    keys = [row for row in whole["objects"] if row["kind"] == "key"]
+    assert [(row["id"], row["has_key"], row["key"]) for row in keys] == [("01", True, "RSA 2048")]
+
+
+def test_a_key_file_is_copied_to_a_token_and_signs_there(pero: CommandLine) -> None:
+    token = softhsm(pero, empty=True)
+    made = make_key_file(pero.folder, "rsa2048", common_name="Moved Here")
+    assert pero.run("token", "import", made.path, pin="not it\n" + PIN, language="ru_RU").status == 3
+    assert "Private Key" not in tool(token, "--list-objects", pin=PIN)
+    done = pero.run("token", "import", made.path, pin=f"{PASSPHRASE}\n{PIN}")
+    assert done.status == 0, done
+    listed = tool(token, "--list-objects", pin=PIN)
+    assert "Private Key Object; RSA" in listed
+    assert "sensitive" in listed
+    assert "never extractable" in listed or "extractable" not in listed.replace("never extractable", "")
+    assert pero.run("sign", "contract.txt", pin=PIN).status == 0
+    checked = pero.run("verify", "contract.txt.p7s", "--content", "contract.txt")
+    assert "Moved Here" in checked.output
+
+
+def test_a_pin_is_changed(pero: CommandLine) -> None:
+    token = softhsm(pero)
+    done = pero.run("token", "change-pin", pin=f"{PIN}\nfresh-pin-9", language="ru_RU")
+    assert (done.status, done.output) == (0, "Готово. Теперь действует только новый.\n")
+    tool(token, "--list-objects", pin="fresh-pin-9")
+    assert "CKR_PIN_INCORRECT" in tool(token, "--list-objects", pin=PIN, check=False)
+    assert pero.holds("fresh-pin-9") == []
+
+
+def test_a_wrong_old_pin_changes_nothing_and_spends_one_try(pero: CommandLine, token: GostToken) -> None:
+    token.set_options("tries = 3")
+    done = pero.run("token", "change-pin", "--json", pin="wrong-pin\nfresh-pin-9")
+    assert done.status == 3
+    assert done.json["error"]["name"] == "pin_incorrect"
+    assert pero.run("token", "list").output.count("few tries are left") == 1
+    token.pkcs11_tool(*token.logged_in, "--list-objects")
+
+
+def test_a_new_pin_that_the_token_does_not_take_changes_nothing(pero: CommandLine, token: GostToken) -> None:
+    done = pero.run("token", "change-pin", "--json", pin=f"{token.pin}\n123")
+    assert done.status == 3
+    assert done.json["error"]["name"] == "pin_length"
+    token.pkcs11_tool(*token.logged_in, "--list-objects")
+
+
+def test_a_locked_token_gets_a_new_pin_from_its_officer(pero: CommandLine, token: GostToken) -> None:
+    for _ in range(10):
+        token.pkcs11_tool("--login", "--pin", "wrong-pin", "--list-objects", check=False)
+    assert "PIN is locked" in pero.run("token", "list").output
+    wrong = pero.run("token", "unblock", token.label, "--json", pin="not-the-officer\nfresh-pin-9")
+    assert (wrong.status, wrong.json["error"]["name"]) == (3, "so_pin_incorrect")
+    done = pero.run("token", "unblock", token.label, pin=f"{token.so_pin}\nfresh-pin-9")
+    assert done.status == 0, done
+    token.pkcs11_tool("--login", "--pin", "fresh-pin-9", "--list-objects")
+
+
+def test_a_token_without_a_pin_gets_its_first_one(pero: CommandLine) -> None:
+    directory = pero.folder / "tokens"
+    (directory / "token").mkdir(parents=True, mode=0o700)
+    pkcs11_tool(directory, "--slot", "0", "--init-token", "--label", "Blank", "--so-pin", gost_token.SO_PIN)
+    pero.environment["PERO_TEST_TOKEN_DIR"] = str(directory)
+    pero.settings(clock_hosts=(), modules=(gost_token.built_module(),))
+    assert "has not been set yet" in pero.run("token", "list").output
+    done = pero.run("token", "set-pin", "Blank", pin=f"{gost_token.SO_PIN}\nfirst-pin-1")
+    assert done.status == 0, done
+    pkcs11_tool(directory, "--token-label", "Blank", "--login", "--pin", "first-pin-1", "--list-objects")
+    again = pero.run("token", "set-pin", "Blank", "--json", pin=f"{gost_token.SO_PIN}\nother-pin-2")
+    assert again.json["error"]["name"] == "pin_already_set"
+
+
+def test_an_object_gets_another_label(pero: CommandLine) -> None:
+    token = softhsm(pero)
+    assert pero.run("token", "rename", "key:01", "Договоры", pin=PIN).status == 0
+    listed = tool(token, "--list-objects", "--type", "privkey", pin=PIN)
+    assert "Договоры" in listed
+
+
+def test_deleting_names_what_went_and_leaves_the_rest(pero: CommandLine, token: GostToken) -> None:
+    done = pero.run("token", "delete", "key:01", "--yes", "--json", pin=token.pin)
+    assert done.status == 0, done
+    assert [(loss["kind"], "Иванов" in loss["name"]) for loss in done.json["losses"]] == [
+        ("key", False),
+        ("keyless", True),
+    ]
+    left = token.pkcs11_tool(*token.logged_in, "--list-objects").stdout.decode()
+    assert "Key Object" not in left
+    assert "Certificate Object" in left
+
+
+def test_nothing_is_deleted_by_a_script_that_does_not_say_so(pero: CommandLine, token: GostToken) -> None:
+    assert pero.run("token", "delete", "key:01", pin=token.pin).status == 64
+    assert pero.run("token", "delete", "key:01", "--yes").status == 64
+    assert pero.run("token", "delete", "the key", "--yes", pin=token.pin).status == 64
+    absent = pero.run("token", "delete", "key:0b", "--yes", "--json", pin=token.pin)
+    assert absent.json["error"]["name"] == "object_absent"
+    assert b"Private Key Object" in token.pkcs11_tool(*token.logged_in, "--list-objects").stdout
+
+
+def test_a_key_file_is_a_token_of_its_own_kind(pero: CommandLine) -> None:
+    made = make_key_file(pero.folder, "p256", common_name="Макетова")
+    assert pero.run("keyfile", "add", made.path, pin=PASSPHRASE).status == 0
+    assert "key file" in pero.run("token", "list").output
+    changed = pero.run("token", "change-pin", pin=f"{PASSPHRASE}\nanother long one")
+    assert changed.status == 0, changed
+    assert pero.run("sign", "contract.txt", "--json", pin=PASSPHRASE).json["error"]["name"] == "pin_incorrect"
+    assert pero.run("sign", "contract.txt", pin="another long one").status == 0
+
+
+def test_among_several_tokens_one_must_be_named(pero: CommandLine, token: GostToken) -> None:
+    make_blank_token(pero.folder / "tokens", label="The other", name="other")
+    several = pero.run("token", "objects")
+    assert several.status == 64
+    assert "GOST token" in several.complaint
+    assert "The other" in several.complaint
+    serials = {row["label"]: row["serial"] for row in pero.run("token", "list", "--json").json["tokens"]}
+    assert serials["The other"] in pero.run("token", "objects", serials["The other"]).output
+    assert pero.run("token", "objects", "No such", "--json").json["error"]["name"] == "token_absent"
+
+
+def test_what_is_wrong_with_a_subject_is_told_before_the_pin(pero: CommandLine, token: GostToken) -> None:
+    token.set_options("tries = 3")
+    wrong = pero.run("token", "request", "--common-name", "X", "--inn", "500100732258", "--json", pin="wrong-pin")
+    assert wrong.json["error"]["name"] == "subject_invalid"
+    assert not (pero.folder / "request.p10").exists()
+    assert "few tries" not in pero.run("token", "list").output
+    (pero.folder / "request.p10").write_text("mine")
+    standing = pero.run("token", "request", "--common-name", "X", pin=token.pin)
+    assert standing.status == 3
+    assert (pero.folder / "request.p10").read_text() == "mine"
+
+
+def test_the_journal_names_token_and_objects_and_nothing_private(pero: CommandLine, token: GostToken) -> None:
+    pero.run("token", "rename", "key:01", "my private label", pin=token.pin)
+    pero.run("token", "delete", "key:01", "--yes", pin="wrong-pin")
+    serial = pero.run("token", "list", "--json").json["tokens"][0]["serial"]
+    entries = pero.run("journal", "list", "--json").json["entries"][1:]
+    assert [(entry["kind"], entry["facts"].get("outcome")) for entry in entries] == [
+        ("token_rename", None),
+        ("outcome", "done"),
+        ("token_delete", None),
+        ("outcome", "pin_incorrect"),
+    ]
+    assert {entry["facts"]["token"] for entry in entries[::2]} == {serial}
+    assert {entry["facts"]["objects"] for entry in entries[::2]} == {"key:01"}
+    assert pero.holds("my private label") == []
+    assert pero.run("journal", "verify").status == 0
+
+
+def test_a_token_that_was_pulled_out_is_an_error_in_words(pero: CommandLine, token: GostToken) -> None:
+    token.pull()
+    gone = pero.run("token", "change-pin", token.label, pin=f"{token.pin}\nfresh-pin-9", language="ru_RU")
+    assert gone.status == 3
+    assert "Ошибка" in gone.complaint
+    assert SO_PIN not in gone.complaint
