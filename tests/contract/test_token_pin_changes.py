@@ -1,4 +1,4 @@
-"""Changing, unblocking and setting PINs (R14). No try is spent that nobody typed, and a failure leaves the PIN as it was.
+"""Changing, unblocking and setting PINs (R14): no try is spent that nobody typed, a failure leaves the PIN as it was.
 
 pkcs11-tool says which PIN is right; the fault module's log which calls reached the token.
 """
