@@ -141,7 +141,37 @@ export interface Filter {
   thumbprints?: readonly string[];
   /** Part of the issuer's name (RFC 4514), in any case. */
   issuer?: string;
+  /** Part of the owner's name (RFC 4514), in any case. */
+  subject?: string;
+  /** Serial number, hex. */
+  serial?: string;
   keyTypes?: readonly ("rsa" | "ec" | "gost256" | "gost512")[];
+  /** In bits. */
+  keySizes?: readonly number[];
+  /** All of these (RFC 5280 section 4.2.1.3). */
+  keyUsage?: readonly (
+    | "digital_signature" | "non_repudiation" | "key_encipherment" | "data_encipherment" | "key_agreement"
+    | "key_cert_sign" | "crl_sign" | "encipher_only" | "decipher_only"
+  )[];
+  /** All of these OIDs of extended key usage. */
+  purposes?: readonly string[];
+  /** One of these OIDs of certificate policies. */
+  policies?: readonly string[];
+  validAt?: Date;
+  /** Valid from now for so many days, its key's period too. */
+  validDays?: number;
+  /** 12 digits: of a person. 10 digits: of an organisation, however the certificate writes it. */
+  inn?: string;
+  /** Of an organisation, 10 digits. */
+  innLe?: string;
+  /** 13 digits. */
+  ogrn?: string;
+  /** 15 digits. */
+  ogrnip?: string;
+  /** 11 digits. */
+  snils?: string;
+  /** `true`: formed as a Russian qualified certificate. Whether its issuer is accredited is for the site to check. */
+  qualified?: boolean;
 }
 
 export interface Certificate {
@@ -180,7 +210,73 @@ export interface PeroDigest {
   size?: number;
 }
 
+/** A mark on a page of the PDF; points (1/72 inch) from the page's lower left corner. */
+export interface VisibleSignature {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  /** From 1, which is the default. */
+  page?: number;
+  /** Without it, what GOST R 7.0.97-2016 wants: owner, certificate, its validity. */
+  text?: string;
+}
+
+export interface PdfOptions {
+  visible?: VisibleSignature;
+  location?: string;
+  contact?: string;
+  /** Name of an empty signature field, or of a new one. */
+  field?: string;
+}
+
+export interface XmlOptions {
+  /** Id of the element that is signed; without it, the whole document. */
+  id?: string;
+  /** Enveloped: the element whose last child the signature becomes, by Id or {namespace}name. */
+  place?: string;
+  /** `"smev"`: the transform urn://smev-gov-ru/xmldsig/transform. */
+  transform?: "smev";
+  canonical?: "exclusive" | "exclusive_with_comments" | "inclusive" | "inclusive_with_comments";
+  /** Enveloping: `"octets"` puts any document in, as base64. */
+  content?: "xml" | "octets";
+  /** XAdES: `"v1"` for receivers of ETSI TS 101 903. */
+  signingCertificate?: "v2" | "v1";
+}
+
+export type Format = "cades" | "cms" | "pades" | "xmldsig" | "xades";
+/** Of ETSI's baseline profiles: B-B; B-T with a time-stamp; B-LT with what a verifier needs later. */
+export type Level = "b" | "t" | "lt";
+
+/** An option, or a field of the filter, that there is not is a `TypeError`. */
 export interface SignOptions extends CallOptions {
+  /** `cades` (default) and `cms` sign anything, `pades` a PDF, `xmldsig` and `xades` XML. */
+  format?: Format;
+  /**
+   * Not for `cms`, `xmldsig`. Default: `"b"`. Where it cannot be given, `facts.possible_level` of the error is the level
+   * that may be asked for instead.
+   */
+  level?: Level;
+  /** Take a lower level where the signature was made and its level cannot be given; `level` of the result says which. */
+  fallback?: boolean;
+  /** Of CMS; default `"der"`. The others are text: see `text` of the result. */
+  encoding?: "der" | "pem" | "base64" | "base64_lines";
+  /** Of XML; default `"enveloped"`. */
+  packaging?: "enveloped" | "enveloping" | "detached";
+  /** Of RSA keys; with `"pss"` other keys are not offered. Default `"pkcs1"`. */
+  padding?: "pkcs1" | "pss";
+  /** In words; it stands in a signature of `cades`, `pades`. */
+  reason?: string;
+  /** Whether the document's name stands in the signature, of `cades`. */
+  withName?: boolean;
+  /** A CMS signature of the same document that gets one more, as `mode` says. */
+  existing?: Uint8Array | ArrayBuffer;
+  /** `co_sign` signs the same content; `counter_sign` signs the signature number `signer` of `existing`. */
+  mode?: "co_sign" | "counter_sign";
+  /** From 0; without it the only one. */
+  signer?: number;
+  pdf?: PdfOptions;
+  xml?: XmlOptions;
   /** The certificate to sign with, or its thumbprint; without it the person chooses. */
   certificate?: Certificate | string;
   /** Which certificates the person may choose from. */
@@ -207,13 +303,20 @@ export interface Progress {
 }
 
 export interface Signature {
-  /** CMS SignedData (RFC 5652) in its ContentInfo, DER. Null where it is `blob`. */
+  /** What was made: CMS (RFC 5652, the DER of a ContentInfo, or the ASCII of `text`), a PDF, XML. Null where it is
+   * `blob`. */
   signature: Uint8Array<ArrayBuffer> | null;
   /** The same in base64. Null where it is `blob`. */
   base64: string | null;
   /** The same, where a document of more than 8 MiB is inside. Else null. */
   blob: Blob | null;
+  /** The signature where `encoding` is a text. Else null. */
+  text: string | null;
   detached: boolean;
+  format: Format;
+  /** The level that was reached. */
+  level: Level;
+  mediaType: string;
   certificate: Certificate;
 }
 
@@ -235,12 +338,37 @@ export function selectCertificate(filter?: Filter, options?: CallOptions): Promi
  */
 export function sign(what: PeroDocument | PeroDigest | Blob, options?: SignOptions): Promise<Signature>;
 
+export interface SignInOptions extends CallOptions {
+  /** An address of this site that is signed in to; default: the site's origin. */
+  audience?: string;
+  /** The certificate to sign in with, or its thumbprint; without it the person chooses. */
+  certificate?: Certificate | string;
+  /** Which certificates the person may choose from. */
+  filter?: Filter;
+  digestAlgorithm?: "sha256" | "sha384" | "sha512" | "streebog256" | "streebog512";
+}
+
+/** The proof that the certificate's owner is there. PROTOCOL.md says what a server has to check before it believes it. */
+export interface Proof {
+  /** CMS SignedData in its ContentInfo, DER, of a content type that no document has. */
+  signature: Uint8Array<ArrayBuffer>;
+  /** The same in base64. */
+  base64: string;
+  /** What is in it: JSON with origin, audience, nonce and time. */
+  content: Uint8Array<ArrayBuffer>;
+  certificate: Certificate;
+}
+
+/** Let the person sign in: `nonce` is 16 to 512 octets that the site's server made for this one attempt. */
+export function signIn(nonce: Uint8Array | ArrayBuffer, options?: SignInOptions): Promise<Proof>;
+
 declare const pero: {
   configure: typeof configure;
   status: typeof status;
   connect: typeof connect;
   selectCertificate: typeof selectCertificate;
   sign: typeof sign;
+  signIn: typeof signIn;
   PeroError: typeof PeroError;
 };
 export default pero;

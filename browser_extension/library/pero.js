@@ -322,23 +322,34 @@ export async function selectCertificate(filter, { signal } = {}) {
 
 /** @type {typeof Types.sign} */
 export async function sign(what, options = {}) {
-  const { certificate, filter, attached, digestAlgorithm, signal } = options;
+  const { signal } = options;
   signal?.throwIfAborted();
+  const wanted = wantedOf(options);
   if (what instanceof Blob) what = documentOfFile(what);
   if ("content" in what && sizeOf(what.content) > LARGE) return signLarge(what, options);
-  const parameters = defined({
+  const parameters = {
     ...("content" in what ? { document: await documentOf(what) } : { digest: digestOf(what) }),
-    certificate: typeof certificate === "object" ? certificate.thumbprint : certificate,
+    ...wanted,
+  };
+  return signatureOf(await call("sign", parameters, signal), null);
+}
+
+/** @type {typeof Types.signIn} */
+export async function signIn(nonce, options = {}) {
+  const { audience, certificate, filter, digestAlgorithm, signal, ...rest } = options;
+  refuseOthers(rest, "option");
+  const parameters = defined({
+    nonce: toBase64(buffered(nonce)),
+    audience,
+    certificate: thumbprintOf(certificate),
     filter: filterOf(filter),
-    attached,
     digest_algorithm: digestAlgorithm,
   });
-  const result = await call("sign", parameters, signal);
+  const result = await call("sign_in", parameters, signal);
   return {
     signature: fromBase64(result.signature),
     base64: result.signature,
-    blob: null,
-    detached: result.detached,
+    content: fromBase64(result.content),
     certificate: certificateOf(result.certificate),
   };
 }
@@ -352,30 +363,18 @@ export async function sign(what, options = {}) {
  * @returns {Promise<Types.Signature>}
  */
 async function signLarge({ name, content, mediaType }, options) {
-  const { certificate, filter, attached, digestAlgorithm, signal } = options;
+  const { certificate, digestAlgorithm, signal } = options;
   const connection = await connected(signal);
   const blob = content instanceof Blob ? content : new Blob([/** @type {BlobPart} */ (content)]);
-  const chosen = { certificate: typeof certificate === "object" ? certificate.thumbprint : certificate };
+  const chosen = { certificate: thumbprintOf(certificate) };
   const begun = defined({ name, size: blob.size, media_type: mediaType, ...chosen, digest_algorithm: digestAlgorithm });
   const { upload, chunk } = await connection.call("upload_begin", begun, signal);
   try {
     await handOver(connection, upload, blob, connection.http ? LOOPBACK_PIECE : chunk, options);
-    const parameters = defined({
-      upload,
-      ...chosen,
-      filter: filterOf(filter),
-      attached,
-      digest_algorithm: digestAlgorithm,
-    });
+    const parameters = { upload, ...wantedOf(options) };
     const result = await connection.call("sign", parameters, signal);
     const taken = result.download && (await takeBack(connection, result.download, result.size, chunk, options));
-    return {
-      signature: taken ? null : fromBase64(result.signature),
-      base64: taken ? null : result.signature,
-      blob: taken || null,
-      detached: result.detached,
-      certificate: certificateOf(result.certificate),
-    };
+    return signatureOf(result, taken || null);
   } finally {
     connection.call("upload_drop", { upload }, undefined).catch(() => {}); // it ends with the connection in any case
   }
@@ -471,7 +470,72 @@ async function getWhole(connection, download, signal) {
   throw errorOf("connection_lost");
 }
 
-export default { configure, status, connect, selectCertificate, sign, PeroError };
+export default { configure, status, connect, selectCertificate, sign, signIn, PeroError };
+
+/**
+ * The parameters of `sign` beside the document. An option that there is not is an error and no slip that goes unseen.
+ *
+ * @param {Types.SignOptions} options
+ */
+function wantedOf(options) {
+  const { certificate, filter, attached, digestAlgorithm, signal, onProgress, http, ...kind } = options;
+  const { format, level, fallback, encoding, packaging, padding, reason, withName, ...more } = kind;
+  const { existing, mode, signer, pdf, xml, ...rest } = more;
+  refuseOthers(rest, "option");
+  const wanted = defined({ format, level, fallback, encoding, packaging, padding, reason, name: withName });
+  const added = existing && { existing: toBase64(buffered(existing)) };
+  const all = { ...wanted, ...defined({ mode, signer, pdf, xml: xmlOf(xml) }), ...added };
+  return defined({
+    certificate: thumbprintOf(certificate),
+    filter: filterOf(filter),
+    attached,
+    digest_algorithm: digestAlgorithm,
+    options: Object.keys(all).length > 0 ? all : undefined,
+  });
+}
+
+/** @param {Types.XmlOptions | undefined} xml */
+function xmlOf(xml) {
+  if (!xml) return undefined;
+  const { signingCertificate, ...others } = xml;
+  return defined({ ...others, signing_certificate: signingCertificate });
+}
+
+/** @param {Types.Certificate | string | undefined} certificate */
+function thumbprintOf(certificate) {
+  return typeof certificate === "object" ? certificate.thumbprint : certificate;
+}
+
+/**
+ * @param {object} rest
+ * @param {string} what
+ */
+function refuseOthers(rest, what) {
+  const [unknown] = Object.keys(defined(rest));
+  if (unknown !== undefined) throw new TypeError(`unknown ${what}: ${unknown}`);
+}
+
+/**
+ * @param {any} result as the agent sends it
+ * @param {Blob | null} blob
+ * @returns {Types.Signature}
+ */
+function signatureOf(result, blob) {
+  const { signature, detached, format, level, encoding, media_type } = result;
+  const isText = encoding !== undefined && encoding !== "der";
+  const octets = blob ? null : isText ? new TextEncoder().encode(signature) : fromBase64(signature);
+  return {
+    signature: octets,
+    base64: octets && (isText ? toBase64(octets) : signature),
+    text: isText ? signature : null,
+    blob,
+    detached,
+    format,
+    level,
+    mediaType: media_type,
+    certificate: certificateOf(result.certificate),
+  };
+}
 
 /** @param {Types.PeroDocument} document */
 async function documentOf({ name, content, mediaType }) {
@@ -504,8 +568,18 @@ function digestOf({ name, algorithm, value, size }) {
 /** @param {Types.Filter | undefined} filter */
 function filterOf(filter) {
   if (!filter) return undefined;
-  const { thumbprints, issuer, keyTypes } = filter;
-  return defined({ thumbprints, issuer, key_types: keyTypes });
+  const { thumbprints, issuer, subject, serial, keyTypes, keySizes, keyUsage, purposes, policies, ...more } = filter;
+  const { validAt, validDays, inn, innLe, ogrn, ogrnip, snils, qualified, ...rest } = more;
+  refuseOthers(rest, "field of the filter"); // dropped in silence, it would let other certificates in
+  return defined({
+    ...{ thumbprints, issuer, subject, serial, purposes, policies, inn, ogrn, ogrnip, snils, qualified },
+    key_types: keyTypes,
+    key_sizes: keySizes,
+    key_usage: keyUsage,
+    valid_at: validAt?.toISOString(),
+    valid_days: validDays,
+    inn_le: innLe,
+  });
 }
 
 /**
