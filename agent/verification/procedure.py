@@ -16,11 +16,10 @@ import msgspec
 from agent.algorithms import ALGORITHMS, DIGESTS, PSS, SignatureAlgorithm, new_digest
 from agent.certificates import rsa_pss
 from agent.certificates.chain import SIGNATURES_WITH_DIGEST
-from agent.certificates.description import Description, describe, problems
+from agent.certificates.description import Description, describe
 from agent.certificates.signatures import is_signature
 from agent.cms.attributes import DATA
 from agent.errors import CertificateDamaged, SignatureDamaged
-from agent.trust.path import path_problem
 from agent.verification import revocation, stamps
 from agent.verification.content import Content, digests, looks_like_attributes
 from agent.verification.reading import SignerInfo, read_signature
@@ -33,12 +32,10 @@ from agent.verification.report import (
     sorted_reasons,
     status_of,
 )
+from agent.verification.trusting import Trusting
 
 _DIGEST_NAMES = {digest.oid: digest.name for digest in DIGESTS}
 _HASHES = {**_DIGEST_NAMES, "1.3.14.3.2.26": "sha1"}  # of signing-certificate; SHA-1 is what RFC 2634 has
-_PROBLEMS = {"expired": "certificate_expired", "key_unsupported": "algorithm_unsupported"}  # else the same name
-_KEY_PERIOD = frozenset({"key_period_over", "key_period_not_begun"})
-_OVER = frozenset({"certificate_expired", "issuer_expired"})  # what an earlier moment may put right
 
 
 class _Case(msgspec.Struct, frozen=True):
@@ -48,9 +45,7 @@ class _Case(msgspec.Struct, frozen=True):
     certificates: tuple[Description, ...]
     contents: tuple[Content, ...]  # attached and given: the same octets, if all is well
     digests: tuple[Mapping[str, bytes], ...]  # of each content, by name of algorithm
-    anchors: Sequence[bytes] | None
-    now: datetime.datetime
-    carried: revocation.Carried
+    trusting: Trusting
 
 
 def verify(
@@ -80,7 +75,8 @@ def verify(
     digested = tuple(digests(one, wanted) for one in contents)
     # 4.
     carried = revocation.Carried(read.crls, read.ocsp)
-    case = _Case(read.content_type, certificates, contents, digested, anchors, now, carried)
+    trusting = Trusting(anchors, [one.der for one in certificates], carried, now)
+    case = _Case(read.content_type, certificates, contents, digested, trusting)
     judged = [_judge(signer, case) for signer in read.signers]
     signers = tuple(report for report, _cleared in judged)
     report = _report(_all_reasons(signers), signers, read.content is not None, now)
@@ -95,13 +91,14 @@ def _all_reasons(signers: Sequence[SignerReport]) -> list[str]:
 
 
 def _judge(signer: SignerInfo, case: _Case) -> tuple[SignerReport, bool]:
-    """The report, and whether no certificate of the signer's path was revoked, for certain.
+    """The report, and whether no certificate of the signer and of the counter-signers was revoked, for certain.
 
     1. the signer's certificate  2. the algorithm  3. the content  4. the signature value  5. the certificate that
     the attributes name  6. time-stamps  7. the certificate's period, purpose and key, and who vouches for it
     8. revocation, as far as the signature tells  9. counter-signatures
 
-    Steps 6 to 8 are left out where the signature is invalid: nobody needs to know then.
+    Steps 6 to 8 are left out where the signature is invalid, and step 8 where it is not trusted: nobody needs to know
+    then, and strangers could make it long.
     """
     # 1.
     certificate = _certificate(signer, case.certificates)
@@ -123,50 +120,41 @@ def _judge(signer: SignerInfo, case: _Case) -> tuple[SignerReport, bool]:
         reasons += [] if _is_named(signer, certificate) else ["signing_certificate_mismatch"]
         if status_of(reasons) is not Status.INVALID:
             # 6.
-            timestamps = _timestamps(signer, case)
+            timestamps = stamps.judge(signer.timestamps, signer.signature, case.trusting.of_authority)
             proven = stamps.proven_time(timestamps)
             reasons += ["timestamp_wrong"] if any(one.reason == "timestamp_wrong" for one in timestamps) else []
             # 7.
-            reasons += _certificate_reasons(certificate, signer, case, proven)
+            reasons += case.trusting.of_signer(certificate, _claimed_time(signer), proven)
             # 8.
-            cleared = _not_revoked(certificate, case, proven)
+            cleared = case.trusting.not_revoked(certificate, proven) if not reasons else None
             reasons += ["certificate_revoked"] if cleared is False else []
+    counter_signers = _counter_signers(signer, case)  # 9.
     report = SignerReport(
         status=status_of(reasons),
         reasons=sorted_reasons(reasons),
         certificate=certificate,
-        claimed_time=signer.attributes.signing_time if signer.attributes else None,
+        claimed_time=_claimed_time(signer),
         digest_algorithm=_DIGEST_NAMES.get(signer.digest_oid, signer.digest_oid),
         proven_time=proven,
         timestamps=timestamps,
-        counter_signers=_counter_signers(signer, case),  # 9.
+        counter_signers=tuple(one for one, _cleared in counter_signers),
     )
-    return report, cleared is True
+    return report, cleared is True and all(others for _report_of_one, others in counter_signers)
 
 
-def _timestamps(signer: SignerInfo, case: _Case) -> tuple[TimestampReport, ...]:
-    known = tuple(one.der for one in case.certificates)
-
-    def trust(authority: Description, others: tuple[bytes, ...]) -> str | None:
-        if not case.anchors:
-            return "no_anchors"
-        problem = path_problem(authority, (*others, *known), case.anchors, case.now)
-        if problem is None and _state_of(authority, (*others, *known), case, case.now) is False:
-            return "certificate_revoked"
-        return problem
-
-    return stamps.judge(signer.timestamps, signer.signature, trust)
+def _claimed_time(signer: SignerInfo) -> datetime.datetime | None:
+    return signer.attributes.signing_time if signer.attributes else None
 
 
-def _counter_signers(signer: SignerInfo, case: _Case) -> tuple[SignerReport, ...]:
+def _counter_signers(signer: SignerInfo, case: _Case) -> list[tuple[SignerReport, bool]]:
     """Their content is the value of this signature (RFC 5652 section 11.4)."""
     if not signer.counter_signers:
-        return ()
+        return []
     wanted = {_DIGEST_NAMES[one.digest_oid] for one in signer.counter_signers if one.digest_oid in _DIGEST_NAMES}
     over = msgspec.structs.replace(
         case, content_type=None, contents=(signer.signature,), digests=(digests(signer.signature, wanted),)
     )
-    return tuple(_judge(one, over)[0] for one in signer.counter_signers)
+    return [_judge(one, over) for one in signer.counter_signers]
 
 
 def _certificate(signer: SignerInfo, certificates: Sequence[Description]) -> Description | None:
@@ -243,39 +231,6 @@ def _is_named(signer: SignerInfo, certificate: Description) -> bool:
     oid, digest = signer.attributes.certificates[0]
     name = _HASHES.get(oid)
     return name is not None and hmac.compare_digest(new_digest(name, certificate.der).digest(), digest)
-
-
-def _certificate_reasons(
-    certificate: Description, signer: SignerInfo, case: _Case, proven: datetime.datetime | None
-) -> list[str]:
-    """For now; where something expired since the signature was there for certain, for that moment."""
-    reasons = _reasons_at(certificate, case, case.now)
-    if proven is not None:
-        if _OVER & set(reasons):
-            reasons = _reasons_at(certificate, case, proven)
-        elif proven < certificate.not_before:
-            reasons.append("not_yet_valid")
-    # The private key's own period is about the moment of signing, for which there may be no more than a claim.
-    claimed = signer.attributes.signing_time if signer.attributes else None
-    used = problems(certificate, proven or claimed or case.now)
-    return [*reasons, *(problem for problem in used if problem in _KEY_PERIOD)]
-
-
-def _reasons_at(certificate: Description, case: _Case, moment: datetime.datetime) -> list[str]:
-    found = [_PROBLEMS.get(one, one) for one in problems(certificate, moment) if one not in _KEY_PERIOD]
-    if not case.anchors:
-        return [*found, "no_anchors"]
-    problem = path_problem(certificate, [one.der for one in case.certificates], case.anchors, moment)
-    return [*found, problem] if problem else found
-
-
-def _not_revoked(certificate: Description, case: _Case, proven: datetime.datetime | None) -> bool | None:
-    return _state_of(certificate, [one.der for one in case.certificates], case, proven or case.now)
-
-
-def _state_of(certificate: Description, others: Sequence[bytes], case: _Case, moment: datetime.datetime) -> bool | None:
-    known = (*others, *(case.anchors or ()))
-    return revocation.state(certificate, known, case.carried, (moment, case.now))
 
 
 def _readable(certificates: Sequence[bytes]) -> tuple[Description, ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"  # RFC 2634 section 5.4, SHA-1
 _SHA1, _SHA256 = "1.3.14.3.2.26", "2.16.840.1.101.3.4.2.1"
-MAX_SIGNERS = 1000  # counter-signers among them
+MAX_SIGNERS = 2000  # counter-signers and time-stamps among them
 _DEEPEST = 4  # counter-signatures over counter-signatures
 _DER_NULL = ("", "0500")
 
@@ -104,7 +104,7 @@ def _signature(data: cms.SignedData) -> Signature:
 
 
 class Counting:
-    """How many signers may still be read."""
+    """How many signers and time-stamps may still be read."""
 
     def __init__(self, left: int) -> None:
         self._left = left
@@ -181,7 +181,9 @@ def _unsigned(info: cms.SignerInfo, count: Counting, depth: int) -> tuple[tuple[
     for attribute in info["unsigned_attrs"] or ():
         kind = attribute["type"].dotted
         if kind == names.SIGNATURE_TIMESTAMP:
-            timestamps += [value.dump() for value in attribute["values"]]
+            for value in attribute["values"]:
+                count.one_more()
+                timestamps.append(value.dump())
         elif kind == names.COUNTER_SIGNATURE:
             if depth >= _DEEPEST:
                 raise ValueError("counter-signatures too deep")

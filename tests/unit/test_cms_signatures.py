@@ -23,7 +23,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Infrastructure:
 
 
 @pytest.mark.parametrize("digest", DIGESTS)
-@pytest.mark.parametrize("key", ["rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384"])
+@pytest.mark.parametrize("key", ["rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384", "p-521"])
 def test_openssl_accepts_attached_and_detached_signatures_of_every_key_and_digest(
     pki: Infrastructure, tmp_path: Path, key: str, digest: str
 ) -> None:

@@ -20,7 +20,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Infrastructure:
 
 @pytest.mark.parametrize("attached", [True, False])
 @pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
-@pytest.mark.parametrize("key", ["rsa-2048", "p-256", "p-384"])
+@pytest.mark.parametrize("key", ["rsa-2048", "p-256", "p-384", "p-521"])
 def test_our_signatures_pass(pki: Infrastructure, key: str, digest: str, attached: bool) -> None:
     holder = pki.signer(key)
     signature = sign(holder, digest, DOCUMENT, attached=attached, chain=(pki.intermediate.der,))
