@@ -12,8 +12,11 @@ from agent.certificates.description import Description, describe
 from agent.timestamp.token import WrongToken, verify_timestamp
 from agent.xml.algorithms import digest_method
 from agent.xml.canonical import canonical
-from agent.xml.names import ds, xades
+from agent.xml.names import ds, xades, xades141
 
+# In this order, each at most once.
+_MATERIAL = (xades141("TimeStampValidationData"), xades("CertificateValues"), xades("RevocationValues"))
+_REVOCATION = (xades("EncapsulatedCRLValue"), xades("EncapsulatedOCSPValue"))
 _CERTIFICATES = (xades("SigningCertificateV2"), xades("SigningCertificate"))
 
 
@@ -65,7 +68,8 @@ def _check_level(signature: etree._Element, holder: etree._Element, level: str) 
     if level == "t":
         _expect(len(tags) == 1)
         return
-    _expect(tags[1:] in ([xades("CertificateValues"), xades("RevocationValues")], [xades("RevocationValues")]))
+    _expect(tags[1:] == [tag for tag in _MATERIAL if tag in tags])
+    _expect(any(next(holder.iter(tag), None) is not None for tag in _REVOCATION))
     for one in holder.iter(xades("EncapsulatedX509Certificate")):
         describe(_octets(one))
 

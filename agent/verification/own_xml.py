@@ -60,6 +60,8 @@ def _check(value: bytes, case: Case) -> None:
     info, value_element, keys, *objects = signature
     _expect((info.tag, value_element.tag, keys.tag) == (ds("SignedInfo"), ds("SignatureValue"), ds("KeyInfo")))
     _expect(all(one.tag == ds("Object") for one in objects))
+    name = signature.get("Id")
+    _expect(value_element.get("Id") == (f"{name}-value" if name else None) and len(value_element.attrib) == bool(name))
     method = canonical_method(options)  # 3.
     form, signing, *references = info
     _expect((form.tag, form.get("Algorithm")) == (ds("CanonicalizationMethod"), method))
@@ -91,6 +93,8 @@ def _signature(root: etree._Element, options: Options) -> etree._Element:
             place = by_name(root, options.place) if options.place is not None else by_id(root, options.reference or "")
         found = place[-1]
         _expect(not found.tail)
+    else:
+        _expect(not list(root.itersiblings()) and not list(root.itersiblings(preceding=True)))
     _expect(found.tag == ds("Signature"))
     return found
 
@@ -139,6 +143,9 @@ def _check_object(
     _expect(held.tag == ds("Object") and held.getparent() is signature)
     if case.options.content == "octets":
         _expect(_transforms(reference) == [BASE64] and octets_of(held) == case.document)
+        _expect(held.get("Encoding") == BASE64)
+        _expect(held.get("MimeType") == (case.options.media_type or "application/octet-stream"))
+        _expect(len(held.attrib) == 3)
         _expect_digest(reference, case, case.document)
         return
     _expect(_transforms(reference) == tail)
@@ -153,13 +160,15 @@ def _inside(held: etree._Element) -> bytes:
 
 
 def _is_unchanged(rest: etree._Element, value: bytes, document: bytes) -> bool:
-    """Whether `value` has all octets of the document, before and after one gap, and no element but those (`rest` is the
-    tree without the signature). Of an empty element tag that took the signature, the "/" is gone."""
+    """Whether `value` has all octets of the document, before and after one gap, and nothing more but the signature
+    (`rest` is the tree without it). Of an empty element tag that took the signature, the "/" is gone."""
     before = _common(value, document)
     after = _common(value[: before - len(value) - 1 : -1], document[: before - len(document) - 1 : -1])
     lost = document[before : len(document) - after]
+    if lost not in (b"", b"/", b"/\0", b"\0/"):
+        return False
     original = tree(read(document))
-    return lost in (b"", b"/", b"/\0", b"\0/") and _count(rest) == _count(original)
+    return canonical(rest.getroottree(), _EXCLUSIVE) == canonical(original.getroottree(), _EXCLUSIVE)
 
 
 def _common(one: bytes, other: bytes) -> int:
@@ -169,12 +178,6 @@ def _common(one: bytes, other: bytes) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
     return low
-
-
-def _count(root: etree._Element) -> tuple[int, int]:
-    """Elements, and everything: comments and instructions too, beside the root also."""
-    tops = [*root.itersiblings(preceding=True), *root.itersiblings()]
-    return sum(1 for _ in root.iter("*")), sum(1 for _ in root.iter()) + len(tops)
 
 
 def _fragment(uri: str) -> str:
@@ -212,8 +215,10 @@ def _digest_value(reference: etree._Element, case: Case) -> bytes:
 
 def octets_of(element: etree._Element) -> bytes:
     """Of base64. Raises ValueError."""
-    _expect(not len(element))
-    return base64.b64decode(element.text or "", validate=True)
+    text = (element.text or "").encode()
+    octets = base64.b64decode(text, validate=True)
+    _expect(not len(element) and base64.b64encode(octets) == text)
+    return octets
 
 
 def _expect(right: bool) -> None:

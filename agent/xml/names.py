@@ -4,6 +4,7 @@ from __future__ import annotations
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 XADES = "http://uri.etsi.org/01903/v1.3.2#"
+XADES141 = "http://uri.etsi.org/01903/v1.4.1#"
 XINCLUDE = "http://www.w3.org/2001/XInclude"
 XML = "http://www.w3.org/XML/1998/namespace"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
@@ -11,7 +12,7 @@ WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utilit
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"  # XML Signature 1.1 section 6.6.4
 BASE64 = "http://www.w3.org/2000/09/xmldsig#base64"  # section 6.6.2
 SMEV = "urn://smev-gov-ru/xmldsig/transform"
-SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"  # EN 319 132-1 clause 4.4.2
+SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"  # EN 319 132-1 clause 4.4
 
 # Transforms that select or rewrite at the will of whoever wrote them: no one sees what is signed.
 FORBIDDEN_TRANSFORMS = frozenset(
@@ -33,3 +34,7 @@ def ds(name: str) -> str:
 
 def xades(name: str) -> str:
     return f"{{{XADES}}}{name}"
+
+
+def xades141(name: str) -> str:
+    return f"{{{XADES141}}}{name}"

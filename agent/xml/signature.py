@@ -23,6 +23,7 @@ from agent.xml.canonical import canonical
 from agent.xml.document import parsed, read
 from agent.xml.elements import Reference, Signature
 from agent.xml.insertion import Frame
+from agent.xml.material import divided
 from agent.xml.names import SIGNED_PROPERTIES, ds
 from agent.xml.options import Options, check
 from agent.xml.subject import Subject, subject_of
@@ -129,21 +130,31 @@ class PreparedXml:
     def complete(self, signature: bytes) -> CompletedXml:
         """Raises ValueError where the token's ECDSA value is none."""
         draft = self._draft._replace(value=written_value(signature, self._certificate))
-        return CompletedXml(draft, self._subject, self._properties, ())
+        return CompletedXml(draft, self._subject, self._certificate, self._properties)
 
 
 class CompletedXml:
     """A finished signature (`cms.formats.Completed`)."""
 
-    def __init__(self, signature: Signature, subject: Subject, properties: str, unsigned: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        subject: Subject,
+        certificate: Description,
+        properties: str,
+        token: bytes = b"",
+        material: Material | None = None,
+    ) -> None:
         self._signature = signature
         self._subject = subject
+        self._certificate = certificate
         self._properties = properties
-        self._unsigned = unsigned
+        self._token = token
+        self._material = material
 
     @functools.cached_property
     def value(self) -> bytes:
-        return self._subject.frame.around(self._signature.text())
+        return self._subject.frame.around(self._whole().text())
 
     @functools.cached_property
     def stamped(self) -> bytes:
@@ -152,15 +163,26 @@ class CompletedXml:
         return canonical(tree[1], self._signature.canonical)
 
     def with_timestamp(self, token: bytes) -> CompletedXml:
-        return self._with(xades.signature_time_stamp(token, self._signature.canonical))
+        return self._with(token, self._material)
 
     def with_material(self, material: Material) -> CompletedXml:
-        return self._with(*xades.validation_values(material))
+        return self._with(self._token, material)
 
-    def _with(self, *unsigned: str) -> CompletedXml:
+    def _with(self, token: bytes, material: Material | None) -> CompletedXml:
         if self._signature.identifier is None:
             raise BadParameters(detail="xmldsig has level b only")
-        all_unsigned = (*self._unsigned, *unsigned)
-        properties = xades.qualifying_properties(self._signature.identifier, self._properties, all_unsigned)
-        signature = self._signature._replace(objects=(*self._signature.objects[:-1], properties))
-        return CompletedXml(signature, self._subject, self._properties, all_unsigned)
+        return CompletedXml(self._signature, self._subject, self._certificate, self._properties, token, material)
+
+    def _whole(self) -> Signature:
+        """With the unsigned properties: the time-stamp, what proves it, what proves the signer's certificate."""
+        mark, unsigned = self._signature.identifier, []
+        if mark is None or not (self._token or self._material):
+            return self._signature
+        if self._token:
+            unsigned.append(xades.signature_time_stamp(f"{mark}-time-stamp", self._token, self._signature.canonical))
+        if self._material:
+            own, rest = divided(self._material, self._certificate, self._signature.certificates, self._token)
+            unsigned.append(xades.time_stamp_validation_data(f"{mark}-time-stamp", rest))
+            unsigned.append(xades.validation_values(own))
+        properties = xades.qualifying_properties(mark, self._properties, unsigned)
+        return self._signature._replace(objects=(*self._signature.objects[:-1], properties))

@@ -1,4 +1,5 @@
-"""Qualifying properties of XAdES (ETSI EN 319 132-1 clause 5), those that the baseline levels want (clause 6.3)."""
+"""Qualifying properties of XAdES: those that the baseline levels want (ETSI EN 319 132-1 V1.3.1, table 2 of clause 6.3;
+the letters are those of its additional requirements)."""
 
 from __future__ import annotations
 
@@ -7,15 +8,12 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from agent.algorithms import digest_for_certificate, new_digest
-from agent.certificates import der
 from agent.certificates.description import Description
 from agent.cms.formats import Material
 from agent.xml.algorithms import digest_method
 from agent.xml.elements import b64, digest, element, method_element
-from agent.xml.names import XADES
+from agent.xml.names import XADES, XADES141
 from agent.xml.options import Options
-
-_GENERAL_NAME_DIRECTORY = 0xA4  # [4] EXPLICIT Name (RFC 5280 section 4.2.1.6)
 
 
 def signed_properties(
@@ -26,8 +24,8 @@ def signed_properties(
     media_type: str,
     options: Options,
 ) -> str:
-    """xades:SignedProperties (clause 4.3.1): SigningTime (5.2.1), SigningCertificateV2 (5.2.2), and DataObjectFormat
-    (5.2.4) of the reference of that Id. `moment` is aware."""
+    """xades:SignedProperties (clause 4.3): SigningTime (5.2.1, h: UTC), SigningCertificateV2 (5.2.2), DataObjectFormat
+    (5.2.4, k) of the reference of that Id. `moment` is aware."""
     certificates = _signing_certificate_v1 if options.signing_certificate == "v1" else _signing_certificate
     signature = element(
         "xades:SignedSignatureProperties",
@@ -49,11 +47,8 @@ def signed_properties(
 
 
 def _signing_certificate(certificate: Description) -> str:
-    """SigningCertificateV2: digest, and issuer with serial number as DER (RFC 5035 IssuerSerial) in base64."""
-    names = der.sequence(der.tlv(_GENERAL_NAME_DIRECTORY, certificate.issuer_der))
-    serial = der.sequence(names, der.integer(certificate.serial_number))
-    one = element("xades:Cert", {}, _digest(certificate), element("xades:IssuerSerialV2", {}, b64(serial)))
-    return element("xades:SigningCertificateV2", {}, one)
+    """SigningCertificateV2: the digest alone, no URI (i) and no IssuerSerialV2 (j)."""
+    return element("xades:SigningCertificateV2", {}, element("xades:Cert", {}, _digest(certificate)))
 
 
 def _signing_certificate_v1(certificate: Description) -> str:
@@ -75,7 +70,7 @@ def _digest(certificate: Description) -> str:
 
 
 def qualifying_properties(signature: str, signed: str, unsigned: Sequence[str] = ()) -> str:
-    """ds:Object with xades:QualifyingProperties (clause 4.4.2), its target the signature of that Id."""
+    """ds:Object with xades:QualifyingProperties (clauses 4.3, 4.4), its target the signature of that Id."""
     rest = element("xades:UnsignedProperties", {}, element("xades:UnsignedSignatureProperties", {}, *unsigned))
     whole = element(
         "xades:QualifyingProperties",
@@ -86,25 +81,32 @@ def qualifying_properties(signature: str, signed: str, unsigned: Sequence[str] =
     return element("ds:Object", {}, whole)
 
 
-def signature_time_stamp(token: bytes, canonical: str) -> str:
-    """SignatureTimeStamp (clause 5.3) over ds:SignatureValue in that canonical form. `token` is DER."""
+def signature_time_stamp(identifier: str, token: bytes, canonical: str) -> str:
+    """SignatureTimeStamp (clause 5.3, n: one token) over ds:SignatureValue in that canonical form. `token` is DER."""
     encapsulated = element("xades:EncapsulatedTimeStamp", {}, b64(token))
-    return element("xades:SignatureTimeStamp", {}, method_element("ds:CanonicalizationMethod", canonical), encapsulated)
+    method = method_element("ds:CanonicalizationMethod", canonical)
+    return element("xades:SignatureTimeStamp", {"Id": identifier}, method, encapsulated)
 
 
-def validation_values(material: Material) -> tuple[str, ...]:
-    """CertificateValues (clause 5.4.1) and RevocationValues (5.4.2): of signer and time-stamp alike, since the material
-    does not say which is whose; so no TimeStampValidationData (5.5.1)."""
-    certificates = (element("xades:EncapsulatedX509Certificate", {}, b64(one)) for one in material.certificates)
+def validation_values(material: Material) -> str:
+    """CertificateValues (clause 5.4.2) and RevocationValues (clause 5.4.3), either only where there are any."""
+    certificates = [element("xades:EncapsulatedX509Certificate", {}, b64(one)) for one in material.certificates]
     crls = [element("xades:EncapsulatedCRLValue", {}, b64(one)) for one in material.crls]
     answers = [element("xades:EncapsulatedOCSPValue", {}, b64(one)) for one in material.ocsp]
     revocation = [
         element("xades:CRLValues", {}, *crls) if crls else "",
         element("xades:OCSPValues", {}, *answers) if answers else "",
     ]
-    found = []
-    if material.certificates:
-        found.append(element("xades:CertificateValues", {}, *certificates))
-    if any(revocation):
-        found.append(element("xades:RevocationValues", {}, *revocation))
-    return tuple(found)
+    return (element("xades:CertificateValues", {}, *certificates) if certificates else "") + (
+        element("xades:RevocationValues", {}, *revocation) if any(revocation) else ""
+    )
+
+
+def time_stamp_validation_data(stamp: str, material: Material) -> str:
+    """TimeStampValidationData (clause 5.5.1, x and y) for the time-stamp of that Id, right after which it stands."""
+    values = validation_values(material)
+    return (
+        element("xades141:TimeStampValidationData", {"xmlns:xades141": XADES141, "URI": f"#{stamp}"}, values)
+        if values
+        else ""
+    )

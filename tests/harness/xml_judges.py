@@ -105,11 +105,16 @@ def key_signer(key: str) -> KeySigner:
 
 
 def xmlsec(folder: Path, value: bytes, signer: KeySigner, ids: Sequence[str] = (), mode: str = "") -> str:
-    """ "" where xmlsec1 accepts the signature and its certificate, else its words. `ids`: NAMESPACE:ELEMENT with an Id.
+    """Empty where xmlsec1 accepts the signature and its certificate, else its words. `ids`: NAMESPACE:ELEMENT with Id.
     `mode`: references of these kinds are followed and no others (empty, same-doc, remote: a file beside is remote)."""
+    return xmlsec_by(folder, value, signer.root, ids, mode)
+
+
+def xmlsec_by(folder: Path, value: bytes, trusted: bytes, ids: Sequence[str] = (), mode: str = "") -> str:
+    """The same; `trusted` is PEM of the root."""
     given, root = folder / "signed.xml", folder / "root.pem"
     given.write_bytes(value)
-    root.write_bytes(signer.root)
+    root.write_bytes(trusted)
     names = ("http://uri.etsi.org/01903/v1.3.2#:SignedProperties", "http://www.w3.org/2000/09/xmldsig#:Object", *ids)
     options = [part for name in names for part in ("--id-attr:Id", name)]
     only = ["--enabled-reference-uris", mode] if mode else []
@@ -155,5 +160,15 @@ def openssl_accepts(gost: Gost, holder: Holder, value: bytes) -> bool:
 
 @functools.cache
 def schema() -> etree.XMLSchema:
-    """XAdES v1.3.2 of 2016-01 with XML Signature's, as ETSI and W3C publish them (carried by signxml)."""
-    return etree.XMLSchema(etree.parse(SCHEMAS / "XAdES01903v132-201601.xsd"))
+    """XAdES v1.4.1 and v1.3.2 of 2016-01, with XML Signature's, as ETSI and W3C publish them (carried by signxml)."""
+    return etree.XMLSchema(etree.parse(SCHEMAS / "XAdES01903v141-201601.xsd"))
+
+
+def xsd_problems(signature: etree._ElementTree) -> tuple[str, ...]:
+    """What the schemas of XML Signature and XAdES find wrong."""
+    checker = schema()
+    signatures = etree.XMLSchema(etree.parse(SCHEMAS.parents[1] / "schemas" / "xmldsig-core-schema.xsd"))
+    (properties,) = signature.iter(f"{XADES}QualifyingProperties")
+    alone = etree.fromstring(etree.tostring(properties))
+    found = [] if signatures.validate(signature) else list(signatures.error_log)
+    return tuple(str(one) for one in (*found, *([] if checker.validate(alone) else checker.error_log)))
