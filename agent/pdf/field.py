@@ -64,8 +64,10 @@ def add_signature(writer: Writer, entries: Entries, room: int) -> tuple[Placehol
     Raises FieldUnusable, FormUnsupported, DocumentLocked, BadParameters.
     """
     form = _form(writer)
-    check_changes(writer.root, form)
+    check_changes(writer.root, form, new_mark=False)
     reference, is_new = _field(writer, form, entries)
+    if is_new and entries.mark:
+        check_changes(writer.root, form, new_mark=True)
     field = reference.get_object()
     placeholders = Placeholders(room)
     value = _dictionary(entries, placeholders)

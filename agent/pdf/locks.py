@@ -22,14 +22,17 @@ _MAX_SIGNATURES = 1000
 _HARMLESS_CONSTRAINTS = 0b111  # Filter, SubFilter, V
 
 
-def check_changes(root: Any, form: Any) -> None:
-    """Raises DocumentLocked where a signature forbids every change (DocMDP, P 1)."""
+def check_changes(root: Any, form: Any, *, new_mark: bool) -> None:
+    """Raises DocumentLocked where a signature forbids every change (DocMDP, P 1). `new_mark`: a mark in a place of its
+    own is wanted; a certified document (P 2 and 3) allows signing, but such a mark readers take for a change."""
     certification = entry(dictionary(root, "/Perms"), "/DocMDP")
     signatures = [certification] if isinstance(certification, generic.DictionaryObject) else []
     for signature in (*signatures, *_signatures(form)):
         for method, parameters in _transforms(signature):
             default = _DEFAULT_PERMISSION if method == "/DocMDP" else 0
             if method in ("/DocMDP", "/FieldMDP") and entry(parameters, "/P", default) == _NO_CHANGES:
+                raise DocumentLocked
+            if method == "/DocMDP" and new_mark:
                 raise DocumentLocked
 
 

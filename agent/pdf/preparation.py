@@ -6,6 +6,7 @@ a time-stamp is reserved in advance. The document itself is never changed: what 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from agent.algorithms import SignatureAlgorithm, new_digest
 from agent.certificates.description import Description
 from agent.cms.formats import Completed, Material, Prepared
 from agent.cms.prepare import CompletedCms, PreparedCms
-from agent.errors import BadParameters, TimestampWrong
+from agent.errors import BadParameters, SignatureWrong, TimestampWrong
 from agent.pdf import messages
 from agent.pdf.content import prepare_content
 from agent.pdf.marking import lines
@@ -113,14 +114,17 @@ class Place:
         view = memoryview(self.file)
         return view[: self.start], view[self.end :]
 
-    def filled(self, signature: bytes) -> tuple[bytes, bytes]:
-        """The file with this signature, and the octets that Contents is then made of. Raises NoRoom."""
+    def contents(self, signature: bytes) -> bytes:
+        """The octets that Contents is made of. Raises NoRoom."""
         room = (self.end - self.start - 2) // 2
         if len(signature) > room:
             raise NoRoom
-        contents = signature.ljust(room, b"\0")
+        return signature.ljust(room, b"\0")
+
+    def filled(self, contents: bytes) -> bytes:
+        """The file with these Contents."""
         before, after = self.covered()
-        return b"".join((before, b"<", contents.hex().encode(), b">", after)), contents
+        return b"".join((before, b"<", contents.hex().encode(), b">", after))
 
 
 class _Prepared:
@@ -132,7 +136,11 @@ class _Prepared:
         return self._cms.signed
 
     def complete(self, signature: bytes) -> Completed:
-        return _Completed(self._place, self._cms.complete(signature), self._moment, self._perform)
+        """Raises SignatureWrong where no token's signature is so large."""
+        try:
+            return _Completed(self._place, self._cms.complete(signature), self._moment, self._perform)
+        except NoRoom as error:
+            raise SignatureWrong(token="") from error
 
 
 class _Completed:
@@ -140,11 +148,11 @@ class _Completed:
 
     def __init__(self, place: Place, cms: CompletedCms, moment: datetime, perform: Performer) -> None:
         self._place, self._cms, self._moment, self._perform = place, cms, moment, perform
-        self._value, self._contents = place.filled(cms.value)
+        self._contents = place.contents(cms.value)
 
-    @property
+    @functools.cached_property
     def value(self) -> bytes:
-        return self._value
+        return self._place.filled(self._contents)
 
     @property
     def stamped(self) -> bytes:
@@ -160,8 +168,8 @@ class _Completed:
     def with_material(self, material: Material) -> Completed:
         """In a revision behind the signature. Blocks for the worker."""
         key = hashlib.sha1(self._contents, usedforsecurity=False).hexdigest().upper()
-        task = messages.AddMaterial(self._value, key, self._moment, material.certificates, material.ocsp, material.crls)
-        return _Kept(self._value + self._perform(task).addition, self.stamped)
+        task = messages.AddMaterial(self.value, key, self._moment, material.certificates, material.ocsp, material.crls)
+        return _Kept(self.value + self._perform(task).addition, self.stamped)
 
 
 class _Kept:

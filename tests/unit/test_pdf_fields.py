@@ -128,6 +128,19 @@ def test_a_certified_document_that_allows_it_is_signed(signer: Signer, tmp_path:
     assert author.docmdp_ok
 
 
+@pytest.mark.parametrize("permission", [2, 3])
+def test_a_certified_document_takes_a_mark_only_where_its_author_left_room(
+    signer: Signer, tmp_path: Path, permission: int
+) -> None:
+    holder = signer.authority.signer("author", "")
+    document = pdf.signed_by_pyhanko(pdf.with_form(FORM), signer.authority, holder, permission=permission)
+    mark = Visible(100, 300, 200, 60)
+    assert isinstance(refused(signer, document, PdfOptions(visible=mark)), DocumentLocked)
+    file = signer.signed(document, PdfOptions(visible=mark, field="Approval"))
+    assert valid(signer, file, tmp_path)
+    assert pdf.pyhanko_status(file, signer.authority.root.der, 0).docmdp_ok
+
+
 def test_a_certified_document_that_forbids_changes_is_not_signed(signer: Signer) -> None:
     holder = signer.authority.signer("author", "")
     document = pdf.signed_by_pyhanko(pdf.plain(), signer.authority, holder, permission=1)
