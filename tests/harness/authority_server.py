@@ -238,6 +238,15 @@ def _other_ocsp_nonce(authority: Authority, query: bytes, issuer: Holder) -> byt
     return authority.answer_ocsp(query[:at] + bytes((query[at] ^ 1,)) + query[at + 1 :], issuer)
 
 
+def _about_another(authority: Authority, _: bytes, issuer: Holder) -> bytes:
+    """A right answer, about another certificate of the issuer's."""
+    asked = authority.folder / "about-another.query"
+    authority.run(
+        "ocsp", "-issuer", issuer.certificate, "-cert", authority.stamping.certificate, "-no_nonce", "-reqout", asked
+    )
+    return authority.answer_ocsp(asked.read_bytes(), issuer)
+
+
 OCSP: dict[str, Callable[[Authority, bytes, Holder], bytes]] = {
     "right": lambda authority, query, issuer: authority.answer_ocsp(query, issuer),
     "by_issuer": lambda authority, query, issuer: authority.answer_ocsp(query, issuer, issuer),
@@ -246,6 +255,7 @@ OCSP: dict[str, Callable[[Authority, bytes, Holder], bytes]] = {
     ),
     "without_nonce": _without_nonce,
     "wrong_nonce": _other_ocsp_nonce,
+    "about_another": _about_another,
     "bad_signature": _flipped_answer,
     "not_a_responder": _unnamed_responder,
     "foreign_responder": _foreign_responder,

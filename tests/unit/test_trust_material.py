@@ -221,6 +221,7 @@ async def test_an_answer_that_is_out_of_date_is_not_taken(server: AuthorityServe
         ("not_a_responder", "purpose"),
         ("foreign_responder", "certificate"),
         ("wrong_nonce", "nonce"),
+        ("about_another", "unknown"),
         ("rejecting", "rejected"),
         ("html", "damaged"),
         ("damaged", "damaged"),
