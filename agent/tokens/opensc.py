@@ -1,8 +1,9 @@
 """OpenSC's own ways, as far as they cannot be told through PKCS#11 (version 0.23, framework-pkcs15.c).
 
 Its cards have a PUK and rarely a security officer: C_Login of one that a card has not is always right, and says
-nothing. The PUK is taken by C_SetPIN or C_InitPIN only where `user_pin_unblock_style` of opensc.conf says in which of
-them, and in a fresh installation it does not. There we let it read the same file with that one line more.
+nothing. The PUK is taken by C_SetPIN in a session without a login, but only where `user_pin_unblock_style` of
+opensc.conf says so; as it is installed it does not, and its other values work for few cards. So we let OpenSC read the
+person's file with that one setting changed. A C_SetPIN after a login changes the PIN as ever.
 """
 
 from __future__ import annotations
@@ -13,12 +14,8 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.tokens import vendors
-
-if TYPE_CHECKING:
-    from agent.tokens.writing import WritableSession
 
 CONF = "OPENSC_CONF"  # environment variable with the path of the file
 _CONFS = (
@@ -28,10 +25,11 @@ _CONFS = (
     "/Library/OpenSC/etc/opensc.conf",
 )
 _CONF_LIMIT = 1 << 20  # bytes
-UNLOGGED, CONTEXT, OFFICER = "set_pin_in_unlogged_session", "set_pin_in_specific_context", "init_pin_in_so_session"
-_STYLE = re.compile(r"\buser_pin_unblock_style\s*=\s*\"?(\w+)")
-_BLOCK = re.compile(r"\bpkcs11\b[^;{]*\{|\bapp\s+\"?opensc-pkcs11\b")
-_OURS = f"\napp opensc-pkcs11 {{\n\tpkcs11 {{\n\t\tuser_pin_unblock_style = {UNLOGGED};\n\t}}\n}}\n"
+_SETTING = "user_pin_unblock_style = set_pin_in_unlogged_session"
+_COMMENT = re.compile(r"(\"[^\"\n]*\")|#[^\n]*")
+_STYLE = re.compile(r"\buser_pin_unblock_style\s*=\s*\"?\w+\"?")
+_BLOCK = re.compile(r"(?<![-\w])pkcs11(?![-\w])[^;{}]*\{")
+_APPLICATION = re.compile(r"\bapp\s+\"?opensc-pkcs11\"?\s*\{")
 
 
 def is_opensc(path: str) -> bool:
@@ -39,29 +37,37 @@ def is_opensc(path: str) -> bool:
 
 
 @contextlib.contextmanager
-def prepared(path: str) -> Iterator[str]:
-    """While OpenSC's module is loaded: the way in which it will take a PUK; empty where in none, and for others."""
+def prepared(path: str) -> Iterator[None]:
+    """While OpenSC's module is loaded it reads settings with which it takes a PUK; for others nothing is done."""
     if not is_opensc(path):
-        yield ""
-        return
-    text = _configuration()
-    active = re.sub(r"#[^\n]*", "", text)
-    style = _STYLE.search(active)
-    if style or _BLOCK.search(active):  # the person's own settings stand
-        yield style[1] if style and style[1] in (UNLOGGED, CONTEXT, OFFICER) else ""
+        yield
         return
     with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text + _OURS)
+        file.write(with_setting(_configuration()))
         file.flush()
         before = os.environ.get(CONF)
         os.environ[CONF] = file.name
         try:
-            yield UNLOGGED
+            yield
         finally:
             if before is None:
                 del os.environ[CONF]
             else:
                 os.environ[CONF] = before
+
+
+def with_setting(text: str) -> str:
+    """A configuration with our one setting. OpenSC takes the first block of its own application, then that of
+    `default`, so what is there must keep its place."""
+    plain = _COMMENT.sub(lambda found: found[1] or "", text)
+    if _STYLE.search(plain):
+        return _STYLE.sub(_SETTING, plain)
+    if _BLOCK.search(plain):
+        return _BLOCK.sub(lambda found: f"{found[0]} {_SETTING};", plain)
+    block = f"pkcs11 {{ {_SETTING}; }}"
+    if _APPLICATION.search(plain):
+        return _APPLICATION.sub(lambda found: f"{found[0]} {block}", plain)
+    return f"{plain}\napp opensc-pkcs11 {{ {block} }}\n"
 
 
 def _configuration() -> str:
@@ -71,18 +77,3 @@ def _configuration() -> str:
         with contextlib.suppress(OSError), Path(path).open(encoding="utf-8", errors="surrogateescape") as file:
             return file.read(_CONF_LIMIT)
     return ""
-
-
-def unblock(session: WritableSession, style: str, puk: bytes, new: bytes) -> None:
-    """Raises PinIncorrect and PinLocked of the PUK."""
-    if style == UNLOGGED:
-        session.set_pin(puk, new)
-    elif style == CONTEXT:
-        session.login(None, context_specific=True)  # no login: it says what C_SetPIN means
-        session.set_pin(puk, new)
-    else:
-        session.login(puk, officer=True)
-        try:
-            session.init_pin(new)
-        finally:
-            session.logout()

@@ -7,7 +7,6 @@ a PUK instead: see `opensc`.
 from __future__ import annotations
 
 from agent.errors import (
-    OperationUnsupported,
     PeroError,
     PinAlreadySet,
     PinIncorrect,
@@ -135,8 +134,6 @@ class Unblocking(_TwoSecrets):
     def _ask_first(self, info: TokenInfo) -> Ask:
         if self._only_first and info.flags & login.PIN_INITIALIZED:
             raise PinAlreadySet(token=info.label)
-        if self._puk and not self._module.unblock_style:
-            raise OperationUnsupported(token=info.label, operation="C_InitPIN")
         return login.ask_officer(info, "puk" if self._puk else "so_pin", retry=self._retry)
 
     def attempt(self, pin: Pin, accepted: Accept) -> messages.Done | None:
@@ -161,7 +158,7 @@ class Unblocking(_TwoSecrets):
 
     def _apply(self, session: WritableSession, info: TokenInfo, first: bytes, new: bytes) -> None:
         if self._puk:
-            opensc.unblock(session, self._module.unblock_style, first, new)
+            session.set_pin(first, new)  # without a login: see `opensc`
             return
         session.login(first, officer=True)
         try:

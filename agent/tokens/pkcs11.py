@@ -60,13 +60,12 @@ class Module:
         self._renewed = False  # a row of _RENEWED
         self._stale = False  # it was looked at since C_Initialize
         self._library: Any = PyKCS11.PyKCS11Lib()
-        self.unblock_style = ""  # of OpenSC: see ``opensc``
 
     def load(self) -> Facts:
         """C_Initialize; what C_GetInfo tells. Raises ModuleUnloadable, ModuleForbidden."""
         binaries.check(self.path, self._sha256)
         try:
-            with opensc.prepared(self.path) as self.unblock_style:
+            with opensc.prepared(self.path):
                 self._library.load(self.path)
         except PyKCS11.PyKCS11Error as error:
             self._library.pkcs11dll_filename = None

@@ -2,8 +2,9 @@
 
 ``python -m tests.harness.virtual_card PORT FOLDER``: FOLDER holds NAME.pem (a private key) and NAME.der (its
 certificate) for the slots of SLOTS. Orders come on standard input, one a line, and each is answered by a line:
-``insert``, ``remove``, ``tries N`` (left of the PIN), ``delay MS`` (before each answer), ``verified`` (how many VERIFY
-with a PIN the card has seen). The card keeps its state while it is out of the reader.
+``insert``, ``remove``, ``tries N`` (left of the PIN), ``puk N`` (left of the PUK), ``left`` (of both), ``fresh`` (PINs
+and tries are those of the beginning), ``delay MS`` (before each answer), ``verified`` (how many VERIFY with a PIN the
+card has seen). The card keeps its state while it is out of the reader.
 
 It is its own process since the library that waits for the card may hold the interpreter's lock.
 """
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 AID = bytes.fromhex("A00000030800001000")
 PIN, PUK = b"123456", b"12345678"
 TRIES = 3
+_PADDED = 8  # bytes of a PIN in a command
 SLOTS = {"authentication": (0x9A, 0x5FC105), "signature": (0x9C, 0x5FC10A), "management": (0x9D, 0x5FC10B)}
 ALGORITHMS = {0x07: 2048, 0x11: 256, 0x14: 384}  # SP 800-78-4, table 6-2: bits of the key
 
@@ -71,7 +73,8 @@ class Card:
     """The card itself. `process` answers one command."""
 
     def __init__(self, folder: Path) -> None:
-        self.tries = TRIES
+        self.tries = self.puk_tries = TRIES
+        self.pin, self.puk = PIN.ljust(_PADDED, b"\xff"), PUK.ljust(_PADDED, b"\xff")
         self.delay = 0.0  # seconds
         self.verifications = 0
         self._verified = False
@@ -124,8 +127,10 @@ class Card:
                 return self._get(int.from_bytes(data[2 : 2 + data[1]], "big"))
             case 0x20:
                 return b"", self._verify(p1, p2, data)
+            case 0x24:
+                return b"", self._change(p2, data)
             case 0x2C:
-                return b"", self._unblock(data)
+                return b"", self._unblock(p2, data)
             case 0x87:
                 return self._authenticate(p1, p2, data)
         return b"", _NO_INSTRUCTION
@@ -150,17 +155,42 @@ class Card:
         self._verified = self._fresh = False
         if not self.tries:
             return _BLOCKED
-        if not hmac.compare_digest(data, PIN.ljust(8, b"\xff")):
+        if not hmac.compare_digest(data, self.pin):
             self.tries -= 1
             return 0x63C0 | self.tries if self.tries else _BLOCKED
         self.tries = TRIES
         self._verified = self._fresh = True
         return _OK
 
-    def _unblock(self, data: bytes) -> int:
-        if not hmac.compare_digest(data[:8], PUK):
-            return 0x63C2
-        self.tries = TRIES
+    def _change(self, reference: int, data: bytes) -> int:
+        """CHANGE REFERENCE DATA of the PIN (SP 800-73-4 part 2, section 3.2.2)."""
+        if reference != 0x80 or len(data) != 2 * _PADDED:
+            return _WRONG_PLACE
+        if not self.tries:
+            return _BLOCKED
+        if not hmac.compare_digest(data[:_PADDED], self.pin):
+            self.tries -= 1
+            return 0x63C0 | self.tries if self.tries else _BLOCKED
+        return self._set(data[_PADDED:])
+
+    def _unblock(self, reference: int, data: bytes) -> int:
+        """RESET RETRY COUNTER by the PUK (section 3.2.3)."""
+        if reference != 0x80 or len(data) != 2 * _PADDED:
+            return _WRONG_PLACE
+        if not self.puk_tries:
+            return _BLOCKED
+        if not hmac.compare_digest(data[:_PADDED], self.puk):
+            self.puk_tries -= 1
+            return 0x63C0 | self.puk_tries if self.puk_tries else _BLOCKED
+        self.puk_tries = TRIES
+        return self._set(data[_PADDED:])
+
+    def _set(self, pin: bytes) -> int:
+        """Six to eight digits (section 2.4.3)."""
+        digits = pin.rstrip(b"\xff")
+        if not digits.isdigit() or len(digits) < len(PIN):
+            return _WRONG_DATA
+        self.pin, self.tries = pin, TRIES
         return _OK
 
     def _authenticate(self, algorithm: int, reference: int, data: bytes) -> tuple[bytes, int]:
@@ -242,6 +272,13 @@ def main(port: int, folder: Path) -> None:
                 place = None
             case "tries":
                 card.tries = int(value)
+            case "puk":
+                card.puk_tries = int(value)
+            case "fresh":  # PINs and tries are those of the beginning
+                card.tries = card.puk_tries = TRIES
+                card.pin, card.puk = PIN.ljust(_PADDED, b"\xff"), PUK.ljust(_PADDED, b"\xff")
+            case "left":
+                answer = f"{card.tries} {card.puk_tries}"
             case "delay":
                 card.delay = int(value) / 1000
             case "verified":

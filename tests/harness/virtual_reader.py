@@ -53,6 +53,19 @@ class Card:
     def set_tries(self, left: int) -> None:
         self._say(f"tries {left}", "tries")
 
+    def set_puk_tries(self, left: int) -> None:
+        self._say(f"puk {left}", "puk")
+
+    def freshen(self) -> None:
+        """PINs and tries are those of the beginning."""
+        self._say("fresh")
+
+    @property
+    def tries_left(self) -> tuple[int, int]:
+        """Of the PIN, of the PUK."""
+        pin, puk = self._say("left", None).split()
+        return int(pin), int(puk)
+
     def set_delay(self, milliseconds: int) -> None:
         """Before each answer of the card."""
         self._say(f"delay {milliseconds}", "delay")
