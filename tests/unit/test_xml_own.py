@@ -7,11 +7,15 @@ import re
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from agent.certificates.description import describe
 from agent.errors import SignatureWrong
 from agent.verification.own_xml import verify_own
+from agent.xml import xades
 from agent.xml.options import Options
 from agent.xml.signature import prepare
+from tests.harness.keyfiles import certificate_for
 from tests.harness.xml_judges import NOW, KeySigner, key_signer
 
 DOCUMENT = '<bill xmlns="urn:bill"><sum Id="sum">100</sum><note>счёт</note><place/></bill>'.encode()
@@ -126,6 +130,20 @@ def test_properties_of_another_signature_are_not_ours() -> None:
         changed = re.sub(pattern, theirs.replace(b"\\", b""), one)
         assert changed != one
         assert refuses(changed, ENVELOPED)
+
+
+@pytest.mark.parametrize("signing_certificate", ["v1", "v2"])
+def test_a_signature_that_names_another_certificate_of_the_same_key_does_not_leave(
+    monkeypatch: pytest.MonkeyPatch, signing_certificate: str
+) -> None:
+    """Signed as it stands: only what is said of the certificate is wrong."""
+    signer = key_signer("p256")
+    twin = describe(certificate_for(signer.identity.key.public_key(), "Twin").public_bytes(Encoding.DER))
+    options = msgspec.structs.replace(ENVELOPED, signing_certificate=signing_certificate)
+    assert not refuses(signer.sign(DOCUMENT, options).value, options)
+    right = xades._digest
+    monkeypatch.setattr(xades, "_digest", lambda _certificate: right(twin))
+    assert refuses(signer.sign(DOCUMENT, options, checked=False).value, options)
 
 
 @pytest.mark.parametrize("value", [b"", b"<a/>", b"<ds:Signature/>", DOCUMENT, b"\0", b"<!DOCTYPE a><a/>"], ids=repr)
