@@ -116,11 +116,12 @@ class Signer(NamedTuple):
     authority: Authority
     holder: Holder
     perform: Performer
+    padding: str = "pkcs1"
 
     @property
     def algorithm(self) -> SignatureAlgorithm:
         found = self.holder.description
-        return algorithm_for(found.key_type, digest_for_key(found.key_type, found.bits))
+        return algorithm_for(found.key_type, digest_for_key(found.key_type, found.bits), self.padding)
 
     @property
     def chain(self) -> tuple[bytes, ...]:
@@ -142,7 +143,8 @@ class Signer(NamedTuple):
         """The signature of octets by the holder's key, as a token gives it."""
         digest = {"streebog256": "md_gost12_256", "streebog512": "md_gost12_512"}
         name = digest.get(self.algorithm.digest.name, self.algorithm.digest.name)
-        return self.authority.run("dgst", f"-{name}", "-sign", self.holder.key, "-binary", data=octets)
+        pss = ("-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:-1") if self.padding == "pss" else ()
+        return self.authority.run("dgst", f"-{name}", "-sign", self.holder.key, *pss, "-binary", data=octets)
 
     def signed(self, document: bytes, options: PdfOptions | None = None, level: str = "b") -> bytes:
         prepared = self.prepare(document, options, timestamp=level != "b")

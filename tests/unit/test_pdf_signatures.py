@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import cms
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from agent.errors import TimestampWrong
 from agent.pdf.preparation import TIMESTAMP_ROOM, PdfOptions, Visible
@@ -67,6 +69,30 @@ def test_judges_accept_every_level_of_every_kind_of_key(signer: Signer, tmp_path
         assert (status.bottom_line, status.intact, status.trusted, status.docmdp_ok) == (True,) * 4
         assert (status.timestamp_validity is not None) == (level != "b")
         assert level == "b" or status.timestamp_validity.trusted
+
+
+def test_judges_accept_pss(rsa: Signer, tmp_path: Path) -> None:
+    signer = rsa._replace(padding="pss")
+    file = signer.signed(pdf.plain(), None, "t")
+    (one,) = pdf.embedded(file)
+    assert pdf.openssl_verifies(signer.authority, one)
+    assert "Signature is Valid" in pdf.pdfsig(file, tmp_path)
+    assert pdf.pyhanko_status(file, signer.authority.root.der).bottom_line
+    verify_own_pdf(file, pdf.plain(), signer.holder.description, signer.algorithm.digest, level="t")
+
+
+@pytest.mark.parametrize(("curve", "digest"), [(ec.SECP384R1(), "SHA-384"), (ec.SECP521R1(), "SHA-512")])
+def test_judges_accept_larger_curves(rsa: Signer, tmp_path: Path, curve: ec.EllipticCurve, digest: str) -> None:
+    key = ec.generate_private_key(curve)
+    holder = rsa.authority.certificate_for(
+        curve.name, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    holder.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    file = rsa._replace(holder=holder).signed(pdf.plain())
+    said = pdf.pdfsig(file, tmp_path)
+    assert f"Signing Hash Algorithm: {digest}" in said
+    assert "Signature is Valid" in said
+    assert pdf.pyhanko_status(file, rsa.authority.root.der).bottom_line
 
 
 def test_pdfsig_trusts_the_signer_and_says_who_why_and_what(rsa: Signer, tmp_path: Path) -> None:
