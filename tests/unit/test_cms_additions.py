@@ -20,6 +20,7 @@ from agent.verification.own import Wanted, verify_own
 from agent.verification.procedure import verify
 from agent.verification.report import Status
 from tests.harness.cms import Gpgsm, make
+from tests.harness.gost import cms_vector
 from tests.harness.openssl import NOW, SIGNER, Infrastructure, cms_sign, cms_verify, openssl
 
 DOCUMENT = b"To be signed by several\n" * 30
@@ -381,3 +382,20 @@ def test_a_signer_of_indefinite_length_is_left_alone(pki: Infrastructure) -> Non
     with pytest.raises(ExistingUnsupported) as caught:
         make(pki.signer("p-384"), DOCUMENT, existing=loose_whole)
     assert caught.value.facts == {"reason": "encoding"}
+
+
+@pytest.mark.parametrize("mode", ["co_sign", "counter_sign"])
+@pytest.mark.parametrize("sample", ["signed_a111", "signed_a121"])
+def test_the_samples_of_the_standard_get_another_signer(pki: Infrastructure, sample: str, mode: str) -> None:
+    """R 1323565.1.025-2019 appendix A: what was signed there stays, and verifies under its root still."""
+    before, holder = cms_vector(sample), pki.signer("p-256")
+    existing = read_existing(before)
+    made = make(holder, DOCUMENT, existing=before, mode=mode, content_digest=None).value
+    content = existing.data.content
+    assert content is not None
+    wanted = Wanted(existing=before, mode="co_sign" if mode == "co_sign" else "counter_sign")
+    verify_own(made, hashlib.sha256(content).digest(), holder.description, wanted=wanted)
+    assert existing.signers[0].head in made
+    report = verify(made, None, [cms_vector("root256_cert"), pki.root.der], LATER)
+    assert (report.status, report.reasons) == (Status.VALID, ())
+    assert len(report.signers) + len(report.signers[0].counter_signers) == 2

@@ -6,6 +6,11 @@ from __future__ import annotations
 import asyncio
 import datetime
 import io
+import json
+import os
+import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +24,7 @@ from agent.certificates.description import signing_algorithm
 from agent.cms.formats import Material
 from agent.cms.prepare import CompletedCms, prepare
 from agent.errors import SignatureWrong
+from agent.texts.catalogue import text
 from agent.verification.own import Level, Wanted, verify_own
 from agent.verification.procedure import verify
 from agent.verification.report import Report, Status
@@ -352,3 +358,55 @@ def test_families_of_keys_stand_together_in_one_signature(
     assert (report.status, report.reasons) == (Status.VALID, ())
     signers = [*report.signers, *(counter for signer in report.signers for counter in signer.counter_signers)]
     assert len(signers) == 2
+
+
+def test_mutations_of_a_signature_of_level_lt_are_never_more_than_a_report(made: Callable[[str], Case]) -> None:
+    """Whatever comes out valid has what was signed, and who signed, as they were."""
+    case = made("ec")
+    first = signed(case)
+    notary = case.authority.signer("notary")
+    over = signed(case, notary, existing=first.value, mode="counter_sign")
+    whole = over.with_timestamp(stamp(case, over.stamped)).with_material(material(case, notary)).value
+    chance, valid = random.Random(20261122), 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(chance.choice((1, 1, 2))):
+            at = chance.randrange(len(damaged))
+            way = chance.randrange(3)
+            if way == 0:
+                damaged[at] ^= 1 << chance.randrange(8)
+            elif way == 1:
+                del damaged[at : at + chance.choice((1, 2, 30))]
+            else:
+                damaged[at] = chance.choice((0x00, 0x80, 0x84, 0x30, 0xA0, 0xA1))
+        report = judged(case, bytes(damaged))
+        if report.status is Status.VALID:
+            valid += 1
+            assert [one.certificate and one.certificate.der for one in report.signers] == [case.signer.der]
+            assert first.stamped in damaged
+    assert valid > 0  # lists and certificates that nobody needs
+
+
+def test_the_command_shows_time_stamps_and_counter_signatures(made: Callable[[str], Case], tmp_path: Path) -> None:
+    case = made("ec")
+    plain = signed(case)
+    first = plain.with_timestamp(stamp(case, plain.stamped)).value
+    both = signed(case, case.authority.signer("notary"), existing=first, mode="counter_sign").value
+    (tmp_path / "signature").write_bytes(both)
+    (tmp_path / "document").write_bytes(DOCUMENT)
+    command = [sys.executable, "-m", "agent.cli.main", "verify", "signature", "--content", "document"]
+    command += ["--trust", str(case.authority.root.certificate)]
+    environment = {**os.environ, "PERO_HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+    said = subprocess.run(
+        [*command, "--json"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    (signer,) = json.loads(said.stdout)["signers"]
+    assert [one["trusted"] for one in signer["timestamps"]] == [True]
+    assert signer["timestamps"][0]["authority"] == "stamping"
+    assert signer["proven_time"] == signer["timestamps"][0]["time"]
+    assert [one["certificate"]["owner"] for one in signer["counter_signers"]] == ["notary"]
+    said = run()
+    assert text("command.verify.counter_signers", "en") in said
+    assert text("command.verify.counter_signer_valid", "en") in said
+    assert "notary" in said
+    assert "stamping" in said
