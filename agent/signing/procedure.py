@@ -64,7 +64,7 @@ class Tokens(OfferedTokens, Protocol):
     """What signing needs of the tokens; `tokens.pool.TokenPool` is one."""
 
     async def sign(
-        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource
+        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource, *, octets: bytes
     ) -> bytes: ...
 
 
@@ -205,8 +205,8 @@ class Signing:
     ) -> SignResult:
         self._journal.note("confirmed", {"entry": entry, "certificate": chosen.description.thumbprint})  # 4
 
-        async def sign(algorithm: SignatureAlgorithm, digest: bytes) -> bytes:
-            return await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source())
+        async def sign(algorithm: SignatureAlgorithm, digest: bytes, octets: bytes) -> bytes:
+            return await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source(), octets=octets)
 
         return await make(request, form, chosen, listing, self._now(), sign, self._levels)  # 5 to 8
 

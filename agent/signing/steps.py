@@ -22,7 +22,7 @@ from agent.signing.task import Task
 
 LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
 Result = TypeVar("Result")
-SignDigest = Callable[[SignatureAlgorithm, bytes], Awaitable[bytes]]
+SignDigest = Callable[[SignatureAlgorithm, bytes, bytes], Awaitable[bytes]]  # a digest, and what it is of
 
 
 async def make(
@@ -41,7 +41,7 @@ async def make(
     slow = form.slow or is_large(request)
     prepared = await aside(slow, lambda: form.prepare(task))  # 5
     digest = new_digest(task.algorithm.digest.name, prepared.signed).digest()
-    signature = await sign(task.algorithm, digest)  # 6
+    signature = await sign(task.algorithm, digest, prepared.signed)  # 6
     completed = await aside(slow, lambda: prepared.complete(signature))  # 7
     completed, level = await levels.raised(
         completed, request.options, task.certificate, task.chain, task.algorithm.digest.name

@@ -55,6 +55,14 @@ def test_a_token_with_another_order_of_octets_signs_well(pero: CommandLine) -> N
     assert accepted(token, pero.folder / "contract.txt.p7s", pero.folder / "contract.txt") == CONTENT
 
 
+def test_a_token_that_signs_only_what_it_digested_itself_signs_well(pero: CommandLine) -> None:
+    token = make_gost_token(pero.folder / "tokens", "gost512-B")
+    token.set_options("without-mechanism = 0xD4321006", "digest-order = reversed")
+    pero.use_gost_token(token)
+    assert pero.run("sign", "contract.txt", pin=token.pin).status == 0
+    assert accepted(token, pero.folder / "contract.txt.p7s", pero.folder / "contract.txt") == CONTENT
+
+
 def test_a_signature_that_is_right_in_no_order_does_not_leave(pero: CommandLine) -> None:
     token = make_gost_token(pero.folder / "tokens")
     token.set_options("digest-order = swapped")

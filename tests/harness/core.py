@@ -116,7 +116,13 @@ class MemoryTokens:
         return Listing(tuple(self.entries), tokens, tuple(self.faults))
 
     async def sign(
-        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource
+        self,
+        entry: CertificateEntry,
+        algorithm: SignatureAlgorithm,
+        digest: bytes,
+        pin: PinSource,
+        *,
+        octets: bytes | None = None,
     ) -> bytes:
         pin.close()
         if self.hold is not None:

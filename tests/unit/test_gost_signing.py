@@ -41,7 +41,10 @@ class EngineCore(Core):
             chain = (gost.root(holder.kind).der,)
             self.tokens.entries.append(CertificateEntry(thumbprint, holder.der, TOKEN, True, chain))
 
-        async def sign(entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource) -> bytes:
+        async def sign(
+            entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes, pin: PinSource, *, octets: bytes
+        ) -> bytes:
+            assert new_digest(algorithm.digest.name, octets).digest() == digest
             pin.close()
             self.asked.append((algorithm.name, algorithm.mechanism, digest))
             return self.tokens.spoil(gost.value(by_thumbprint[entry.thumbprint], digest))

@@ -251,9 +251,9 @@ async def test_the_intention_stands_in_the_journal_before_the_token_is_asked(cor
     seen: list[list[str]] = []
     real = core.tokens.sign
 
-    async def look_then_sign(*arguments: Any) -> bytes:
+    async def look_then_sign(*arguments: Any, **more: Any) -> bytes:
         seen.append([entry.kind for entry in core.journal.entries(10)])
-        return await real(*arguments)
+        return await real(*arguments, **more)
 
     core.tokens.sign = look_then_sign  # type: ignore[method-assign]
     await core.call(core.page(), "sign", document(name="contract.pdf"))
