@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QApplication,
     QGridLayout,
@@ -85,6 +85,7 @@ class CertificatePanel(QWidget):
         lost = self._wanted is not None and (row < 0 or self._certificates[row].thumbprint != self._wanted)
         self.list.setCurrentRow(-1 if lost else row)
         self.list.blockSignals(False)
+        self.list.waits = lost
         if self.chosen == before:
             return False
         self._row_changed(self.list.currentRow())
@@ -190,6 +191,7 @@ class _CertificateList(QListWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.waits = False  # nothing is current, and the focus alone does not change that
         self.setItemDelegate(_Delegate(self))
         self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -201,6 +203,16 @@ class _CertificateList(QListWidget):
         heights = [self.sizeHintForRow(row) for row in range(self.count())]
         shown = sum(heights[:_ROWS]) + (heights[_ROWS] // 2 if len(heights) > _ROWS else 0)
         self.setFixedHeight(max(shown, self.fontMetrics().height() * 2) + 2 * self.frameWidth() + 2)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        """A list of Qt's makes its first row the current one when it gets the focus."""
+        if not self.waits or self.currentRow() >= 0:
+            super().focusInEvent(event)
+            return
+        self.blockSignals(True)
+        super().focusInEvent(event)
+        self.setCurrentRow(-1)
+        self.blockSignals(False)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

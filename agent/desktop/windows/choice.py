@@ -38,8 +38,7 @@ class ChoiceWindow(PromptWindow):
 
     def _offered(self, update: messages.Offer) -> None:
         if self._certificates.take(update.offered):
-            self.guard.begin_anew()
-            self._certificates.list.setFocus()
+            self.begin_at(self.first_focus())
         self.refresh()
 
     def _chosen(self) -> None:

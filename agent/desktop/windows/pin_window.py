@@ -266,11 +266,10 @@ class PinWindow(PromptWindow):
         for button in self._affirmative:
             button.hide()
         self.refuse_button.setText(self.wording("button.later"))
-        self.guard.begin_anew()
         take = self.add_button("button.change_pin")
         take.clicked.connect(lambda: self.answer(messages.ChangePin()))
         self.refresh()
-        self.refuse_button.setFocus()
+        self.begin_at(self.refuse_button)
         self.shrink()
         widgets.announce(self, self.wording("offer.title"))
 

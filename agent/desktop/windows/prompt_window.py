@@ -165,6 +165,12 @@ class PromptWindow(QDialog):
         if self.height() < wanted:
             self.resize(self.width(), wanted)
 
+    def begin_at(self, widget: QWidget) -> None:
+        """What is asked changed by itself: the person needs time to see it, and goes on there."""
+        self.guard.begin_anew()
+        widget.setFocus()
+        self._kept_focus = widget
+
     def shrink(self) -> None:
         """No higher than what it now holds needs, once that is laid out."""
         QTimer.singleShot(0, lambda: self.resize(self.width(), min(self._wanted_height(self.width()), self.height())))

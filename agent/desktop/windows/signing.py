@@ -94,8 +94,7 @@ class SigningWindow(PinWindow):
     def _show_offered(self, offered: Offered) -> None:
         self._next = None
         if self._certificates.take(offered):
-            self.guard.begin_anew()
-            (self.pin_panel.field if self.chosen() else self._certificates.list).setFocus()
+            self.begin_at(self.pin_panel.field if self.chosen() else self._certificates.list)
 
     def _certificate_changed(self) -> None:
         certificate = self._certificates.chosen
