@@ -227,6 +227,8 @@ def test_content_of_a_type_of_its_own_is_no_document(pki: Infrastructure, tmp_pa
         verify_own(document, digest, holder.description, wanted=Wanted(content_type=SIGN_IN))
     renamed = made.replace(der.oid(SIGN_IN), der.oid(SIGN_IN[:-1] + "8"), 1)  # of the content, and not the attribute
     assert verify(renamed, None, [pki.root.der], NOW).status is Status.INVALID
+    with pytest.raises(SignatureWrong):
+        verify_own(renamed, digest, holder.description, wanted=Wanted(content_type=SIGN_IN))
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 64])

@@ -397,10 +397,13 @@ def test_the_command_shows_time_stamps_and_counter_signatures(made: Callable[[st
     command = [sys.executable, "-m", "agent.cli.main", "verify", "signature", "--content", "document"]
     command += ["--trust", str(case.authority.root.certificate)]
     environment = {**os.environ, "PERO_HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
-    said = subprocess.run(
-        [*command, "--json"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
-    (signer,) = json.loads(said.stdout)["signers"]
+
+    def run(*more: str) -> str:
+        return subprocess.run(
+            [*command, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    (signer,) = json.loads(run("--json"))["signers"]
     assert [one["trusted"] for one in signer["timestamps"]] == [True]
     assert signer["timestamps"][0]["authority"] == "stamping"
     assert signer["proven_time"] == signer["timestamps"][0]["time"]
