@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
 import pytest
 
 from agent.errors import PinIncorrect
+from agent.signing.filters import Filter
+from agent.signing.options import SignatureOptions
 from native_host.manifests import CHROMIUM_EXTENSION, FIREFOX_EXTENSION
 from tests.end_to_end.conftest import World
 from tests.harness.browsers import Page
 from tests.harness.fake_agent import CERTIFICATE, VERSION
 
 LARGE = 5 << 20  # bytes
+CERTIFIED = {"certificate": CERTIFICATE}
 
 
 def test_status_says_ready_and_which_way_and_version(page: Page) -> None:
@@ -47,6 +51,84 @@ def test_a_certificate_is_chosen_with_a_filter(world: World, page: Page) -> None
     assert world.agent.wait_for("select_certificate")["message"]["params"] == {
         "filter": {"issuer": "demo", "key_types": ["ec"]}
     }
+
+
+EVERYTHING = """{
+  certificate: "ab", attached: false, digestAlgorithm: "sha256", format: "pades", level: "t", fallback: true,
+  encoding: "der", packaging: "detached", padding: "pss", reason: "why", withName: true,
+  existing: new Uint8Array([1, 2]), mode: "counter_sign", signer: 1,
+  pdf: { visible: { x: 1, y: 2, width: 3, height: 4 } }, xml: { id: "a", signingCertificate: "v1" },
+  filter: {
+    thumbprints: ["aa"], issuer: "i", subject: "s", serial: "01", keyTypes: ["ec"], keySizes: [256],
+    keyUsage: ["digital_signature"], purposes: ["1.2"], policies: ["1.3"], validAt: new Date(0), validDays: 5,
+    inn: "7707083893", innLe: "7707083893", ogrn: "1", ogrnip: "2", snils: "3", qualified: true,
+  },
+}"""
+
+
+def test_every_option_of_a_signature_has_its_name_in_the_protocol(world: World, page: Page) -> None:
+    page.evaluate(f"await pero.sign({{ name: 'a', content: '' }}, {EVERYTHING})")
+    parameters = world.agent.wait_for("sign")["message"]["params"]
+    del parameters["document"]
+    assert parameters == {
+        "certificate": "ab",
+        "attached": False,
+        "digest_algorithm": "sha256",
+        "options": {
+            "format": "pades", "level": "t", "fallback": True, "encoding": "der", "packaging": "detached",
+            "padding": "pss", "reason": "why", "name": True, "existing": "AQI=", "mode": "counter_sign", "signer": 1,
+            "pdf": {"visible": {"x": 1, "y": 2, "width": 3, "height": 4}},
+            "xml": {"id": "a", "signing_certificate": "v1"},
+        },
+        "filter": {
+            "thumbprints": ["aa"], "issuer": "i", "subject": "s", "serial": "01", "key_types": ["ec"],
+            "key_sizes": [256], "key_usage": ["digital_signature"], "purposes": ["1.2"], "policies": ["1.3"],
+            "valid_at": "1970-01-01T00:00:00.000Z", "valid_days": 5, "inn": "7707083893", "inn_le": "7707083893",
+            "ogrn": "1", "ogrnip": "2", "snils": "3", "qualified": True,
+        },
+    }  # fmt: skip
+    options = msgspec.convert(parameters["options"], SignatureOptions)
+    assert options.pdf is not None
+    assert msgspec.convert(parameters["filter"] | {"ogrn": "1" * 13, "ogrnip": "2" * 15, "snils": "3" * 11}, Filter)
+
+
+def test_a_signature_that_is_a_text_comes_as_one(world: World, page: Page) -> None:
+    text = "-----BEGIN CMS-----\nAAAA\n-----END CMS-----\n"
+    made = {"signature": text, "detached": True, "format": "cades", "level": "b", "encoding": "pem"}
+    world.agent.answers["sign"] = lambda _: {**made, "media_type": "application/pkcs7-signature", **CERTIFIED}
+    answer = page.evaluate(
+        """const s = await pero.sign({ name: "a", content: "" }, { encoding: "pem" });
+        return { ...s, signature: new TextDecoder().decode(s.signature), base64: atob(s.base64), certificate: 0 }"""
+    )
+    assert (answer["text"], answer["signature"], answer["base64"]) == (text, text, text)
+    assert (answer["level"], answer["mediaType"]) == ("b", "application/pkcs7-signature")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'await pero.sign({ name: "a", content: "" }, { colour: 1 })',
+        'await pero.sign({ name: "a", content: "" }, { filter: { INN: "1" } })',
+        'await pero.selectCertificate({ key_types: ["ec"] })',
+        "await pero.signIn(new Uint8Array(32), { attached: true })",
+        'await pero.signIn("nonce")',
+    ],
+)
+def test_an_option_that_there_is_not_is_a_type_error_and_reaches_nobody(world: World, page: Page, call: str) -> None:
+    assert page.failure(call)["name"] == "TypeError"
+    assert [envelope for envelope in world.agent.envelopes if "message" in envelope] == []
+
+
+def test_a_sign_in_sends_its_nonce(world: World, page: Page) -> None:
+    world.agent.answers["sign_in"] = lambda _: {"signature": "AAAA", "content": "e30=", **CERTIFIED}
+    content = page.evaluate(
+        """const proof = await pero.signIn(new Uint8Array(16), { audience: "https://a/b", filter: { inn: "1" } });
+        return new TextDecoder().decode(proof.content)"""
+    )
+    assert content == "{}"
+    assert world.agent.wait_for("sign_in")["message"]["params"] == {
+        "nonce": "AAAAAAAAAAAAAAAAAAAAAA==", "audience": "https://a/b", "filter": {"inn": "1"},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -169,6 +251,8 @@ def test_a_document_of_five_mebibytes_goes_there_and_back(world: World, page: Pa
 
 
 def test_a_message_over_the_limit_is_refused_and_the_rest_goes_on(page: Page) -> None:
-    fields = page.failure('await pero.sign({ name: "huge", content: new Uint8Array(40 * 1024 * 1024) })')
+    """Documents so large go in pieces; what stands beside one does not."""
+    huge = "{ mode: 'co_sign', existing: new Uint8Array(40 * 1024 * 1024) }"
+    fields = page.failure(f"await pero.sign({{ name: 'a', content: '' }}, {huge})")
     assert (fields["code"], fields["facts"]) == ("message_too_large", {"limit": 48 << 20})
     assert page.evaluate("return (await pero.status()).state") == "ready"
