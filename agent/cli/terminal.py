@@ -220,8 +220,8 @@ class _Asker:
         """What is wrong with a new PIN, in words."""
         told = typed.decode(errors="replace")
         if not fits(told, ask.minimum, ask.maximum):
-            facts = {"minimum": ask.minimum, "maximum": ask.maximum}
-            return error_text("pin_length", self._context.language, facts)
+            kind = "new_passphrase" if self._question.endswith("passphrase") else "new_pin"
+            return self._context.text(f"{kind}.length", minimum=ask.minimum, maximum=ask.maximum)
         weak = weakness(told)
         return self._context.text(f"new_pin.weak.{weak}") if weak else ""
 
