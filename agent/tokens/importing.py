@@ -4,13 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.errors import Internal, MechanismUnsupported, ObjectExists, PassphraseIncorrect, PinIncorrect, PinLength
+from agent.algorithms import algorithm_named
+from agent.errors import (
+    AlgorithmUnsupported,
+    Internal,
+    KeyFileDamaged,
+    KeyFileWithoutKey,
+    MechanismUnsupported,
+    ObjectExists,
+    PassphraseIncorrect,
+    PinIncorrect,
+    PinLength,
+    SignatureWrong,
+)
 from agent.ipc.pin import MAX_PIN, Ask, Pin
-from agent.tokens import key_file, key_templates, messages, objects, pkcs11, public_key, tasks
+from agent.tokens import (
+    key_file,
+    key_signing,
+    key_templates,
+    mechanisms,
+    messages,
+    objects,
+    pkcs11,
+    public_key,
+    tasks,
+)
 from agent.tokens.backend import Accept
+from agent.tokens.gost_signing import Way
 from agent.tokens.inventory import TokenObject
-from agent.tokens.keys import certificates_of
+from agent.tokens.keys import certificates_of, keys_of
 from agent.tokens.labels import value_identifier
+from agent.tokens.mechanisms import GOST
 from agent.tokens.pkcs11 import Module, TokenInfo
 from agent.tokens.work import OneLogin, Work
 from agent.tokens.writes import create_certificate
@@ -40,13 +64,8 @@ class Importing:
             return self._login.attempt(pin, accepted)
         if not 0 < len(pin) <= MAX_PIN:
             raise PinLength(minimum=1, maximum=MAX_PIN)
-        from agent.tokens.key_material import material
-
         self._retry = True
-        try:
-            self._material = material(key_file.open_file(self._task.content, pin.reveal(), self._task.name))
-        except PinIncorrect as error:
-            raise PassphraseIncorrect(file=self._task.name) from error
+        self._material = _opened(self._task.content, pin.reveal(), self._task.name)
         accepted()
         return None
 
@@ -78,14 +97,46 @@ class Importing:
                 if content not in there:
                     own = identifier if index == 0 else value_identifier(public_key.public_key(content).value)
                     create_certificate(session, content, "", own, authority=index > 0)
+            if key.key_type in GOST:
+                self._prove(work, key, identifier)
             made = [one for one in objects.read_all(session) if _is_made(one, identifier, key)]
         return messages.Done(work.number, made=tuple(made))
+
+    def _prove(self, work: Work, key: KeyMaterial, identifier: bytes) -> None:
+        """A secret that is another's, or that the token read in another order, signs nothing that the certificate's
+        key verifies. Raises SignatureWrong."""
+        algorithm = algorithm_named(key.key_type)
+        private = keys_of(work.session, pkcs11.PRIVATE_KEY, key.key_type)
+        found = next(one for one in private if one.identifier == identifier)
+        info, digest = public_key.info_of(key.certificates[0]), bytes(range(algorithm.digest.size))
+        way = Way(mechanisms.CKM[algorithm.mechanism], False)
+        job = key_signing.Job(algorithm, way, digest, b"", "", 0, lambda: info)
+        _, order = key_signing.sign(work.session, found, job, work.secret, work.module.path)
+        if not order:
+            raise SignatureWrong(token=work.info.label)
 
     def _refuse_taken(self, work: Work, key: KeyMaterial, identifier: bytes) -> None:
         for kind in (pkcs11.PRIVATE_KEY, pkcs11.PUBLIC_KEY):
             for half in objects.halves(work.session, kind):
                 if half.id == identifier or (half.key_type == key.key_type and half.value == key.value):
                     raise ObjectExists(token=work.info.label, kind="key", id=half.id.hex())
+
+
+def _opened(content: bytes, passphrase: bytes, name: str) -> KeyMaterial:
+    """RSA and EC keys, and GOST keys, of which `cryptography` knows nothing. Raises PassphraseIncorrect and the errors
+    of files."""
+    from agent.tokens import gost_key_file
+    from agent.tokens.key_material import gost_material, material
+
+    try:
+        return material(key_file.open_file(content, passphrase, name))
+    except (PinIncorrect, KeyFileDamaged, AlgorithmUnsupported) as error:
+        try:
+            return gost_material(gost_key_file.open_file(content, passphrase, name))
+        except (KeyFileWithoutKey, KeyFileDamaged, AlgorithmUnsupported):
+            if isinstance(error, PinIncorrect):  # a file that only the first one reads
+                raise PassphraseIncorrect(file=name) from error
+            raise error from None
 
 
 def _is_made(one: TokenObject, identifier: bytes, key: KeyMaterial) -> bool:

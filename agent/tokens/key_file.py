@@ -186,7 +186,7 @@ def _with_slow_mac(content: bytes, passphrase: bytes) -> bytes:
 
     pfx = pkcs12.Pfx.load(content)
     salt = os.urandom(_SALT)
-    key = _mac_key(passphrase, salt)
+    key = pkcs12_key(passphrase, salt, ROUNDS, "sha256")
     value = hmac.digest(key, pfx["auth_safe"]["content"].native, "sha256")
     pfx["mac_data"] = {
         "mac": {"digest_algorithm": {"algorithm": "sha256"}, "digest": value},
@@ -196,16 +196,19 @@ def _with_slow_mac(content: bytes, passphrase: bytes) -> bytes:
     return bytes(pfx.dump(force=True))
 
 
-def _mac_key(passphrase: bytes, salt: bytes) -> bytes:
-    """RFC 7292 appendix B.2 with SHA-256, ID 3, for a key as long as the digest: one block, nothing to carry over."""
-    block = 64
+def pkcs12_key(passphrase: bytes, salt: bytes, rounds: int, algorithm: str) -> bytes:
+    """RFC 7292 appendix B.2, ID 3 (a MAC), for a key as long as the digest of SHA-2: nothing to carry over.
+
+    Raises UnicodeDecodeError at a passphrase that is not UTF-8.
+    """
+    block = hashlib.new(algorithm).block_size
 
     def filled(value: bytes) -> bytes:
         size = -(-len(value) // block) * block
         return (value * (size // len(value) + 1))[:size]
 
     password = passphrase.decode("utf-8").encode("utf-16-be") + b"\0\0"
-    digest = hashlib.sha256(bytes([3]) * block + filled(salt) + filled(password)).digest()
-    for _ in range(ROUNDS - 1):
-        digest = hashlib.sha256(digest).digest()
+    digest = hashlib.new(algorithm, bytes([3]) * block + filled(salt) + filled(password)).digest()
+    for _ in range(rounds - 1):
+        digest = hashlib.new(algorithm, digest).digest()
     return digest

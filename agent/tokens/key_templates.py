@@ -53,7 +53,7 @@ def certificate_template(
 ) -> Template:
     """Subject, issuer and serial number as the certificate has them. `category`: say whose it is; some tokens do not
     know that attribute. Raises ValueError."""
-    issuer, subject, serial = _fields(content)
+    issuer, subject, serial = fields(content)
     shown = label or first(read_name(subject), "CN") or ""
     template: list[tuple[int, Value]] = [
         (CLASS, pkcs11.CERTIFICATE), (pkcs11.CERTIFICATE_TYPE, X509), (TOKEN, True), (PRIVATE, False),
@@ -63,7 +63,7 @@ def certificate_template(
     return [*template, (pkcs11.CERTIFICATE_CATEGORY, AUTHORITY if authority else _USER)] if category else template
 
 
-def _fields(content: bytes) -> tuple[bytes, bytes, bytes]:
+def fields(content: bytes) -> tuple[bytes, bytes, bytes]:
     """DER of issuer, subject and serial number (RFC 5280 section 4.1)."""
     body = next(iter(der.read(content).children()))
     fields = [field for field in body.children() if field.tag != _VERSION]

@@ -6,13 +6,16 @@ pkcs11-tool is the judge of what is there; after each failure it must be what wa
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import PyKCS11
 import pytest
+from asn1crypto import pkcs12
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from agent.algorithms import algorithm_named, new_digest
 from agent.errors import (
     BadParameters,
     KeyFileDamaged,
@@ -24,6 +27,7 @@ from agent.errors import (
     PassphraseIncorrect,
     PeroError,
     PinCancelled,
+    SignatureWrong,
     SoLoginRequired,
     TokenAbsent,
     TokenFailed,
@@ -33,9 +37,11 @@ from agent.errors import (
 from agent.ipc.pin import Accepted
 from agent.model import TokenState
 from agent.tokens.inventory import KeySpec, ObjectName, TokenObject, TokenObjects
+from agent.tokens.key_file import pkcs12_key
 from agent.tokens.pool import TokenPool
 from tests.harness import cryptoki
 from tests.harness.asker import asking
+from tests.harness.gost_token import authority, issue, openssl_gost
 from tests.harness.keyfiles import KeyFile, make_key_file
 from tests.harness.managed import BENCHES, Bench, from_lines
 from tests.harness.places import algorithm_of, built_fault_module, opened, verify
@@ -432,3 +438,76 @@ async def test_writing_needs_a_pin(bench: Bench, pool: TokenPool, token: TokenSt
     with pytest.raises(PinCancelled):
         await pool.management.delete(token, [key.name])
     assert len(bench.objects()) == 2
+
+
+@pytest.mark.parametrize("key", ["gost256-TCA", "gost256-A", "gost512-A", "gost512-C"])
+async def test_a_gost_key_out_of_a_file_of_openssl_signs_on_the_token(
+    bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path, key: str
+) -> None:
+    content, certificate = gost_key_file(tmp_path, key)
+    async with asking("not it", "secret", bench.pin) as asker:
+        made = await pool.management.import_key_file(token, content, "gost.p12", asker.source)
+    assert [question.purpose for question in asker.questions] == ["passphrase", "passphrase", "pin"]
+    assert sorted(one.name.kind for one in made) == ["certificate", "certificate", "key"]
+    entry = next(one for one in (await pool.listing()).certificates if one.der == certificate)
+    algorithm = algorithm_named(key.partition("-")[0])
+    digest = new_digest(algorithm.digest.name, b"what is signed").digest()
+    async with asking(bench.pin) as asker:
+        signature = await pool.sign(entry, algorithm, digest, asker.source)
+    public = openssl_gost("x509", "-inform", "DER", "-noout", "-pubkey", data=certificate).stdout
+    for name, one in (("public", public), ("signature", signature), ("digest", digest)):
+        (tmp_path / name).write_bytes(one)
+    openssl_gost(
+        "pkeyutl", "-verify", "-pubin", "-inkey", tmp_path / "public", "-in", tmp_path / "digest", "-sigfile",
+        tmp_path / "signature",
+    )  # fmt: skip
+
+
+async def test_a_gost_key_that_is_not_the_certificates_is_taken_back(
+    bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path
+) -> None:
+    """The file has the certificate of another key, which only a signature can tell."""
+    content, _ = gost_key_file(tmp_path, "gost256-A", of_another=True)
+    async with asking("secret", bench.pin) as asker:
+        with pytest.raises(SignatureWrong):
+            await pool.management.import_key_file(token, content, "gost.p12", asker.source)
+    assert bench.objects() == []
+
+
+def gost_key_file(folder: Path, key: str, *, of_another: bool = False) -> tuple[bytes, bytes]:
+    """A PKCS#12 file by openssl under "secret", with the root beside it, and the certificate."""
+    content, certificate = exported(folder, key, "first")
+    if not of_another:
+        return content, certificate
+    other, certificate = exported(folder, key, "second")
+    return with_certificates_of(content, other), certificate
+
+
+def exported(folder: Path, key: str, name: str) -> tuple[bytes, bytes]:
+    kind, _, parameters = key.partition("-")
+    openssl_gost(
+        "genpkey", "-algorithm", f"gost2012_{kind.removeprefix('gost')}", "-pkeyopt", f"paramset:{parameters}",
+        "-out", folder / name,
+    )  # fmt: skip
+    root = authority(key)
+    certificate = issue(openssl_gost("pkey", "-in", folder / name, "-pubout").stdout, "Иванова Мария", root)
+    pem = openssl_gost("x509", "-inform", "DER", data=certificate).stdout
+    (folder / "certificates").write_bytes(pem + root.certificate.read_bytes())
+    openssl_gost(
+        "pkcs12", "-export", "-inkey", folder / name, "-in", folder / "certificates", "-passout", "pass:secret",
+        "-out", folder / f"{name}.p12",
+    )  # fmt: skip
+    return (folder / f"{name}.p12").read_bytes(), certificate
+
+
+def with_certificates_of(content: bytes, other: bytes) -> bytes:
+    """The keys of one file beside the certificates of another; openssl makes no such file."""
+    mine, theirs = pkcs12.Pfx.load(content), pkcs12.Pfx.load(other)
+    encrypted = [safe for safe in theirs.authenticated_safe if safe["content_type"].native == "encrypted_data"]
+    plain = [safe for safe in mine.authenticated_safe if safe["content_type"].native == "data"]
+    safes = pkcs12.AuthenticatedSafe([*encrypted, *plain]).dump()
+    mine["auth_safe"] = {"content_type": "data", "content": safes}
+    mac = mine["mac_data"]
+    key = pkcs12_key(b"secret", mac["mac_salt"].native, int(mac["iterations"].native), "sha256")
+    mac["mac"]["digest"] = hmac.digest(key, safes, "sha256")
+    return bytes(mine.dump(force=True))
