@@ -9,6 +9,7 @@ import random
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from asn1crypto import cms
 
@@ -258,10 +259,14 @@ def test_the_check_finds_what_was_changed_of_others(pki: Infrastructure) -> None
     checked(made, second, before)
     value = read_existing(before).signers[0].signature
     alone = make(second, DOCUMENT, attached=True).value
+    whole = read_existing(made)
+    ours = [info for info in whole.data.signers if info not in read_existing(before).data.signers]
+    dropped = write(msgspec.structs.replace(whole.data, signers=tuple(ours)))
     for wrong in (
         made.replace(value, bytes(len(value))),
         made.replace(DOCUMENT, DOCUMENT.upper()),
         alone,
+        dropped,
         before,
         make(pki.make("twin", "p-256", pki.intermediate, SIGNER), DOCUMENT, existing=made).value,
     ):

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 from asn1crypto import cms
 
-from agent.algorithms import SHA256, SHA384
+from agent.algorithms import SHA256, SHA384, algorithm_named
 from agent.certificates import der
 from agent.certificates.description import describe, signing_algorithm
+from agent.certificates.signatures import is_signature
 from agent.errors import AlgorithmUnsupported, ContentDiffers, DigestLength, SignatureWrong
 from agent.verification.own import Wanted, verify_own
 from agent.verification.procedure import verify
 from agent.verification.report import Status
-from tests.harness.cms import Gpgsm, Nss, make
+from tests.harness.cms import Gpgsm, Nss, make, value
 from tests.harness.openssl import NOW, Infrastructure, cms_verify, openssl
 
 DOCUMENT = b"A document\r\n" * 50
@@ -176,6 +177,21 @@ def test_a_key_for_pss_alone_signs_with_nothing_else(pki: Infrastructure) -> Non
     assert holder.description.key == "RSA-PSS 2048"
     made = make(holder, DOCUMENT)  # PKCS#1 is asked for
     assert signer_info(made.value)["signature_algorithm"]["algorithm"].native == "rsassa_pss"
+
+
+def test_what_a_key_for_pss_alone_signed_otherwise_is_no_signature(pki: Infrastructure, tmp_path: Path) -> None:
+    """openssl says so too."""
+    holder = pki.signer("rsa-pss")
+    algorithm, octets = algorithm_named("rsa-sha256"), b"signed otherwise"
+    made = value(holder, algorithm, octets)
+    assert not is_signature(holder.description.public_key, algorithm, hashlib.sha256(octets).digest(), made)
+    (tmp_path / "value").write_bytes(made)
+    (tmp_path / "octets").write_bytes(octets)
+    judged = openssl(
+        "dgst", "-sha256", "-prverify", holder.key, "-sigopt", "rsa_padding_mode:pkcs1",
+        "-signature", tmp_path / "value", tmp_path / "octets", check=False,
+    )  # fmt: skip
+    assert judged.returncode != 0
 
 
 def test_a_key_for_one_digest_alone_signs_no_other(pki: Infrastructure, tmp_path: Path) -> None:
