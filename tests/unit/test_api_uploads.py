@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from agent.api.methods.upload_chunk import MAX_CHUNK
 from agent.api.uploads import MAX_OF_ORIGIN, MAX_OF_PAGE, Uploads
 from agent.consent.prompter import SigningPrompt
 from agent.errors import PinIncorrect, Refused
+from agent.signing.large_spool import Spool
 from tests.harness.core import Core
 from tests.unit.test_signing_procedure import judge
 
@@ -234,11 +236,22 @@ async def test_a_page_that_goes_takes_what_it_handed_over_along(core: Core, page
     assert error(await other.call("sign", upload=upload)) == "upload_unknown"
 
 
-async def test_a_page_that_goes_while_a_piece_is_written_leaves_nothing(core: Core, page: Page) -> None:
+async def test_a_page_that_goes_while_a_piece_is_written_leaves_nothing(
+    core: Core, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        writing.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(Spool, "_write", slow)
     upload = await page.begin(MAX_CHUNK)
     sending = asyncio.ensure_future(page.chunk(upload, 0, bytes(MAX_CHUNK)))
-    await asyncio.sleep(0)
+    await asyncio.to_thread(writing.wait, 30)
     core.dispatcher.closed(page.caller)
+    assert len(spools(core)) == 1  # a disk that takes long is not waited for
+    go_on.set()
     await sending
     await asyncio.get_running_loop().shutdown_default_executor()
     assert len(spools(core)) == 0
