@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +69,14 @@ def command(
     if parameters["attached"]:
         check_room(target, size)
     progress = Progress(context)
-    with contextlib.closing(progress):
-        with asking(context, asked, pin_fd, "asking.pin") as choice:
-            result = context.run(_signed(context, choice, asked, parameters, progress))
+
+    def finish(result: dict[str, Any]) -> None:
         write_signature(target, result, document, force, progress.writing)
-    _tell(context, target, result, kind["level"], as_json)
+        progress.close()
+        _tell(context, target, result, kind["level"], as_json)
+
+    with contextlib.closing(progress), asking(context, asked, pin_fd, "asking.pin") as choice:
+        context.run(_signed(context, choice, asked, parameters, progress, finish))
 
 
 def _tell(context: Context, target: Path, result: dict[str, Any], level: str, as_json: bool) -> None:
@@ -93,14 +97,20 @@ def _same(target: Path, file: str) -> bool:
 
 
 async def _signed(
-    context: Context, choice: PinChoice, kind: Kind, parameters: dict[str, Any], progress: Progress
-) -> dict[str, Any]:
+    context: Context,
+    choice: PinChoice,
+    kind: Kind,
+    parameters: dict[str, Any],
+    progress: Progress,
+    finish: Callable[[dict[str, Any]], None],
+) -> None:
+    """`finish` is called before the session ends: that waits for what the window still has to ask, about the PIN."""
     async with context.session(choice, progress.notified) as call:
         if kind == "terminal":
             parameters = await _chosen(context, call, parameters)
         elif kind == "window":
             complain(context.text("sign.answer_in_window"))
-        return await call("sign_file", {**parameters, "progress": progress.name})
+        finish(await call("sign_file", {**parameters, "progress": progress.name}))
 
 
 async def _chosen(context: Context, call: Call, parameters: dict[str, Any]) -> dict[str, Any]:

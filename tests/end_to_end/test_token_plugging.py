@@ -138,6 +138,19 @@ def test_a_pin_that_came_with_the_token_is_changed_right_after_the_signature(
     assert pero.holds("my-own-pin") == []
 
 
+def test_a_command_without_an_agent_writes_the_signature_before_the_offer_is_answered(
+    pero: CommandLine, display: Display
+) -> None:
+    token = token_of(pero, pin="12345678")
+    with begun(pero, "sign", "contract.txt") as process:
+        display.sign("12345678")
+        display.wait_for_accessible("Signed. Now change the PIN?")
+        display.until((pero.folder / "contract.txt.p7s").exists, "the signature")
+        display.click("Later")
+        assert ended(process)[0] == 0
+    accepted(pero, token)
+
+
 def test_an_offer_leaves_when_somebody_else_needs_the_person(pero: CommandLine, display: Display) -> None:
     token = token_of(pero, pin="12345678")
     with pero.agent():
