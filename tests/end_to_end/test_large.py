@@ -112,7 +112,7 @@ def test_a_disk_that_fills_while_it_is_written_leaves_what_was_there(pero: Comma
 def test_a_command_that_is_ended_while_it_writes_leaves_nothing(
     pero: CommandLine, key_file: KeyFile, number: signal.Signals
 ) -> None:
-    path = sparse(pero.folder, GIBIBYTE)
+    path = sparse(pero.folder, 3 * GIBIBYTE)  # some seconds of writing
     process = subprocess.Popen(
         [PERO, "sign", path, "--attached", "--pin-fd", "0"], stdin=subprocess.PIPE, env=pero.environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=pero.folder,
