@@ -127,7 +127,7 @@ async def test_it_is_listed_with_its_key_and_its_certificates(pool: TokenPool, e
 
 async def test_it_gets_another_name(pool: TokenPool, entry: CertificateEntry) -> None:
     key = (await pool.management.objects(entry.token)).objects[2]
-    async with asking() as asker:
+    async with asking(None) as asker:
         await pool.management.rename(entry.token, key.name, "Рабочая подпись", asker.source)
         assert asker.source.descriptor == -1
     (renamed,) = (await pool.listing()).certificates
@@ -156,7 +156,7 @@ async def test_what_only_tokens_can_do_is_said_before_anything_is_asked(
         lambda pin: manage.write_certificate(entry.token, entry.der, pin),
         lambda pin: manage.import_key_file(entry.token, file.path.read_bytes(), "x.p12", pin),
     ):
-        async with asking() as asker:
+        async with asking(None) as asker:
             with pytest.raises(OperationUnsupported):
                 await begin(asker.source)
             assert asker.questions == []

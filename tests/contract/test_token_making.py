@@ -141,7 +141,7 @@ async def test_an_id_that_is_asked_for_is_kept_and_given_once(bench: Bench, pool
 async def test_a_key_that_nobody_should_have_is_refused_before_a_pin(
     pool: TokenPool, token: TokenState, spec: KeySpec
 ) -> None:
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(BadParameters):
             await pool.management.generate(token, spec, asker.source)
     assert asker.questions == []
@@ -151,7 +151,7 @@ async def test_a_token_without_the_generator_is_told_before_a_pin(
     bench: Bench, pool: TokenPool, token: TokenState
 ) -> None:
     bench.options("without-mechanism = 0x1200")
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(MechanismUnsupported) as raised:
             await pool.management.generate(token, KeySpec("gost256"), asker.source)
     assert asker.questions == []
@@ -182,7 +182,7 @@ async def test_a_wrong_number_in_the_subject_is_found_before_a_pin(
     bench: Bench, pool: TokenPool, token: TokenState
 ) -> None:
     key = await generated(pool, bench, token, KeySpec("gost256"))
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(SubjectInvalid) as raised:
             await pool.management.request(token, key.name, Subject("Иванова", inn="500100732258"), asker.source)
     assert asker.questions == []
@@ -229,7 +229,7 @@ async def test_a_certificate_is_written_once(bench: Bench, pool: TokenPool, toke
     certificate = issue(public_key_of(await requested(pool, bench, token, key)), "Иванова", authority("rsa"))
     async with asking(bench.pin) as asker:
         await pool.management.write_certificate(token, certificate, asker.source, label="первый")
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(ObjectExists):
             await pool.management.write_certificate(token, certificate, asker.source)
     assert asker.questions == []
@@ -238,7 +238,7 @@ async def test_a_certificate_is_written_once(bench: Bench, pool: TokenPool, toke
 
 @pytest.mark.parametrize("content", [b"", b"0", b"\x30\x03\x02\x01\x00", b"\x30\x80" + bytes(64)])
 async def test_what_is_no_certificate_is_told_before_a_pin(pool: TokenPool, token: TokenState, content: bytes) -> None:
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(CertificateDamaged):
             await pool.management.write_certificate(token, content, asker.source)
     assert asker.questions == []

@@ -16,6 +16,7 @@ from asn1crypto import pkcs12
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.algorithms import algorithm_named, new_digest
+from agent.certificates.request import Subject
 from agent.errors import (
     BadParameters,
     KeyFileDamaged,
@@ -36,7 +37,7 @@ from agent.errors import (
 )
 from agent.ipc.pin import Accepted
 from agent.model import TokenState
-from agent.tokens.inventory import KeySpec, ObjectName, TokenObject, TokenObjects
+from agent.tokens.inventory import PARAMETER_SETS, KeySpec, ObjectName, TokenObject, TokenObjects
 from agent.tokens.key_file import pkcs12_key
 from agent.tokens.pool import TokenPool
 from tests.harness import cryptoki
@@ -154,7 +155,7 @@ async def test_a_token_that_went_away_is_absent(pool: TokenPool, token: TokenSta
     does(tmp_path, "token gone")
     with pytest.raises(TokenAbsent):
         await pool.management.objects(token)
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(TokenAbsent):
             await pool.management.objects(token, asker.source)
     assert asker.questions == []
@@ -229,7 +230,7 @@ async def test_nothing_is_deleted_where_one_is_not_there(bench: Bench, pool: Tok
 async def test_a_label_that_nobody_could_read_is_refused_before_a_pin(
     bench: Bench, pool: TokenPool, token: TokenState, label: str
 ) -> None:
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(BadParameters):
             await pool.management.rename(token, ObjectName("key", "01"), label, asker.source)
     assert asker.questions == []
@@ -250,6 +251,25 @@ async def test_a_token_that_refuses_to_delete_keeps_everything(
             await pool.management.delete(token, [one.name for one in made], asker.source)
     behaves(tmp_path)
     assert len(bench.objects()) == 4
+
+
+async def test_a_key_that_cannot_be_deleted_keeps_its_certificate(
+    bench: Bench, pool: TokenPool, token: TokenState
+) -> None:
+    with cryptoki.library(bench.module, bench.environment) as loaded, cryptoki.session(loaded, pin=bench.pin) as opened:
+        cryptoki.generate(opened, PARAMETER_SETS["gost256"]["CryptoPro-A"], CKA_DESTROYABLE=False)
+    key = next(one for one in (await everything(pool, bench, token)).objects if one.name.kind == "key")
+    async with asking(bench.pin) as asker:
+        request = await pool.management.request(token, key.name, Subject("Иванова Мария"), asker.source)
+    public = openssl_gost("req", "-inform", "DER", "-noout", "-pubkey", data=request).stdout
+    async with asking(bench.pin) as asker:
+        written = await pool.management.write_certificate(
+            token, issue(public, "Иванова", authority("gost256")), asker.source
+        )
+    async with asking(bench.pin) as asker:
+        with pytest.raises(ObjectProtected):
+            await pool.management.delete(token, [written.name, key.name], asker.source)
+    assert bench.objects() == ["Certificate Object", "Private Key Object", "Public Key Object"]
 
 
 async def test_half_a_renaming_is_taken_back(bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path) -> None:
@@ -318,13 +338,13 @@ async def test_a_wrong_passphrase_spends_no_try_of_the_pin(
 async def test_a_file_and_a_token_that_are_not_fit_are_told_before_anything_is_asked(
     bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path
 ) -> None:
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(KeyFileDamaged):
             await pool.management.import_key_file(token, b"no file", "x.p12", asker.source)
     assert asker.questions == []
     content = make_key_file(tmp_path, "p256", name="signer.p12").path.read_bytes()
     does(tmp_path, "C_GetTokenInfo set 0x2")
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(TokenReadOnly):
             await pool.management.import_key_file(token, content, "x.p12", asker.source)
     assert asker.questions == []

@@ -196,7 +196,7 @@ async def test_a_token_that_cannot_be_changed_is_told_before_a_pin(
     pool: TokenPool, token: TokenState, tmp_path: Path, fault: str, error: type[PeroError]
 ) -> None:
     does(tmp_path, fault)
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(error):
             await pool.management.change_pin(token, asker.source)
     assert asker.questions == []
@@ -318,7 +318,7 @@ async def test_the_security_officer_sets_a_new_pin(bench: Bench, pool: TokenPool
 
 async def test_a_locked_token_is_unblocked(bench: Bench, pool: TokenPool, token: TokenState) -> None:
     lock(bench)
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(PinLocked):
             await pool.management.change_pin(token, asker.source)
     async with asking(bench.so_pin, OTHER_PIN) as asker:
@@ -347,7 +347,7 @@ async def test_flags_of_the_officers_pin_are_told(pool: TokenPool, token: TokenS
             await pool.management.unblock(token, asker.source)
     assert asker.questions[0].final_try
     does(tmp_path, f"C_GetTokenInfo set {SO_LOCKED}")
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(SoPinLocked):
             await pool.management.unblock(token, asker.source)
     assert asker.questions == []
@@ -375,7 +375,7 @@ async def test_a_module_without_unblocking_says_so(
 async def test_a_first_pin_is_set_where_there_is_none(
     bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path
 ) -> None:
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(PinAlreadySet):
             await pool.management.set_first_pin(token, asker.source)
     assert asker.questions == []

@@ -157,7 +157,7 @@ async def test_it_is_unblocked_whatever_the_settings_of_opensc_are(
 async def test_a_card_that_makes_no_keys_for_opensc_says_so_before_a_pin(
     pool: TokenPool, token: TokenState, card: Card
 ) -> None:
-    async with asking() as asker:
+    async with asking(None) as asker:
         with pytest.raises(MechanismUnsupported):
             await pool.management.generate(token, KeySpec("gost256"), asker.source)
     assert asker.questions == []
