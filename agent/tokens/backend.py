@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
 from agent.ipc.pin import Ask, Pin
 from agent.tokens import messages
@@ -37,6 +38,18 @@ class PinOperation(Protocol):
         ...
 
 
+@runtime_checkable
+class ManyOperation(PinOperation, Protocol):
+    """`attempt` logs in and gives None; the login lasts until `close`."""
+
+    def sign(self, digests: tuple[bytes, ...], octets: tuple[bytes, ...]) -> Iterator[tuple[bytes, str]]:
+        """Signatures in this order, each as soon as it is there, with the order of the digest where that was found out.
+
+        Raises what ended it; those before are good.
+        """
+        ...
+
+
 class Backend(Protocol):
     def load(self) -> messages.Facts:
         """Make ready; facts about the module. Raises PeroError where it cannot be used."""
@@ -49,6 +62,8 @@ class Backend(Protocol):
         ...
 
     def sign(self, request: messages.Sign) -> PinOperation: ...
+
+    def sign_many(self, request: messages.SignMany) -> ManyOperation: ...
 
     def manage(self, request: messages.Manage) -> PinOperation:
         """Raises OperationUnsupported and the errors of what is asked, before a PIN is."""

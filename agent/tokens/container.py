@@ -20,22 +20,20 @@ from pathlib import Path
 
 import msgspec
 
-from agent.algorithms import algorithm_named
 from agent.config import secure_folder, write_private
 from agent.errors import (
     BadParameters,
     FileUnreadable,
     FileUnwritable,
-    KeyFileDamaged,
     OperationUnsupported,
     PeroError,
-    PinLength,
     TokenAbsent,
 )
-from agent.ipc.pin import MAX_PIN, Ask, Pin
+from agent.ipc.pin import Ask, Pin
 from agent.model import KEY_FILES, TokenState
 from agent.tokens import key_file, messages, tasks
-from agent.tokens.backend import Accept, PinOperation
+from agent.tokens.backend import Accept, ManyOperation, PinOperation
+from agent.tokens.key_file_signing import Signing, SigningMany, check_length
 from agent.tokens.key_file_tasks import ChangingPassphrase, at_once, inventory
 from agent.tokens.labels import check_label
 
@@ -72,7 +70,10 @@ class ContainerBackend:
         return ()
 
     def sign(self, request: messages.Sign) -> PinOperation:
-        return _Signing(self._folder / request.thumbprint, request)
+        return Signing(self._folder / request.thumbprint / KEY, request)
+
+    def sign_many(self, request: messages.SignMany) -> ManyOperation:
+        return SigningMany(self._folder / request.thumbprint / KEY, request)
 
     def manage(self, request: messages.Manage) -> PinOperation:
         if not isinstance(request.task, tasks.ChangePin):
@@ -117,38 +118,6 @@ class ContainerBackend:
             raise FileUnwritable(path=str(folder), reason=error.strerror or "unwritable") from error
 
 
-class _Signing:
-    """Decrypts the key for one signature."""
-
-    def __init__(self, folder: Path, request: messages.Sign) -> None:
-        self._folder = folder
-        self._request = request
-        self._algorithm = algorithm_named(request.algorithm)
-        self._retry = False
-
-    def ask(self) -> Ask:
-        if not (self._folder / KEY).is_file():
-            raise TokenAbsent(token=self._request.token.label, module=KEY_FILES)
-        return Ask(retry=self._retry, purpose="passphrase")
-
-    def close(self) -> None:
-        pass
-
-    def attempt(self, pin: Pin, accepted: Accept) -> messages.Done:
-        _check_length(pin)
-        self._retry = True
-        try:
-            content = (self._folder / KEY).read_bytes()
-        except OSError as error:
-            raise TokenAbsent(token=self._request.token.label, module=KEY_FILES) from error
-        opened = key_file.open_file(content, pin.reveal(), self._request.token.label)
-        if opened.certificates[0] != self._request.certificate:
-            raise KeyFileDamaged(file=self._request.token.label)
-        accepted()
-        signature = key_file.sign(opened.key, self._algorithm, self._request.digest)
-        return messages.Done(self._request.id, signature=signature)
-
-
 class _Adding:
     def __init__(self, folder: Path, request: messages.AddKeyFile, now: Callable[[], datetime]) -> None:
         self._folder = folder
@@ -165,7 +134,7 @@ class _Adding:
         pass
 
     def attempt(self, pin: Pin, accepted: Accept) -> messages.Done:
-        _check_length(pin)
+        check_length(pin)
         self._retry = True
         content, name = self._request.content, self._request.name
         opened = key_file.open_file(content, pin.reveal(), name)
@@ -177,12 +146,6 @@ class _Adding:
         files = {KEY: content, CERTIFICATES: _pem(opened.certificates), ABOUT: about}
         _store(self._folder, thumbprint, files)
         return messages.Done(self._request.id, tokens=(_listing(self._folder / thumbprint),))
-
-
-def _check_length(pin: Pin) -> None:
-    """A key file without a passphrase would be a key in clear: it is not taken."""
-    if not 0 < len(pin) <= MAX_PIN:
-        raise PinLength(minimum=1, maximum=MAX_PIN)
 
 
 def _store(folder: Path, thumbprint: str, files: dict[str, bytes]) -> None:

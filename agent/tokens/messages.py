@@ -45,6 +45,26 @@ class Sign(msgspec.Struct, frozen=True, tag=True):
     digest_order: str = ""  # of a GOST key's token: "standard", "reversed"; empty: not known yet
 
 
+class SignMany(msgspec.Struct, frozen=True, tag=True):
+    """One login for many signatures: it is answered by `Ready`, then each `More` by `Signed` and `Waiting`. A `More`
+    without digests is the last, and answered by `Done`."""
+
+    id: int
+    source: SourceKind
+    token: TokenState
+    certificate: bytes  # DER
+    thumbprint: str  # SHA-256, lower-case hex
+    algorithm: str  # name in algorithms.ALGORITHMS
+    with_octets: bool = False  # each `More` has what its digests are of
+    digest_order: str = ""  # as in Sign
+
+
+class More(msgspec.Struct, frozen=True, tag=True):
+    id: int  # of the SignMany
+    digests: tuple[bytes, ...]
+    octets: tuple[bytes, ...] = ()
+
+
 class Manage(msgspec.Struct, frozen=True, tag=True):
     """`source` None: without a login."""
 
@@ -89,6 +109,20 @@ class Waiting(msgspec.Struct, frozen=True, tag=True):
     id: int
 
 
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The login of a `SignMany` stands."""
+
+    id: int
+
+
+class Signed(msgspec.Struct, frozen=True, tag=True):
+    """The next signatures of a `SignMany`, in the order of the digests."""
+
+    id: int
+    signatures: tuple[bytes, ...]
+    digest_order: str = ""  # as in Done
+
+
 class FoundCertificate(msgspec.Struct, frozen=True):
     der: bytes
     has_key: bool | None  # None: not known before login
@@ -123,8 +157,8 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     facts: Facts = {}
 
 
-Request = List | Look | Sign | Manage | AddKeyFile | ForgetKeyFile | Withdraw
-Event = Loaded | Started | Waiting | Done | Failure
+Request = List | Look | Sign | SignMany | More | Manage | AddKeyFile | ForgetKeyFile | Withdraw
+Event = Loaded | Started | Waiting | Ready | Signed | Done | Failure
 
 _encoder = msgspec.json.Encoder()
 _requests = msgspec.json.Decoder(Request)

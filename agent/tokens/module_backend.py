@@ -9,11 +9,12 @@ import msgspec
 from agent.errors import PeroError, PinCancelled, TokenAbsent, TokenFailed, UnknownMethod
 from agent.model import TokenState
 from agent.tokens import login, matching, messages, pkcs11, tasks
-from agent.tokens.backend import PinOperation
+from agent.tokens.backend import ManyOperation, PinOperation
 from agent.tokens.containers import foreign_container
 from agent.tokens.keys import certificates_of, keys_of
 from agent.tokens.operations import begin, read_public
 from agent.tokens.signing import Signing
+from agent.tokens.signing_many import SigningMany
 
 
 class ModuleBackend:
@@ -64,6 +65,9 @@ class ModuleBackend:
 
     def sign(self, request: messages.Sign) -> PinOperation:
         return Signing(self._module, request)
+
+    def sign_many(self, request: messages.SignMany) -> ManyOperation:
+        return SigningMany(self._module, request)
 
     def manage(self, request: messages.Manage) -> PinOperation:
         return begin(self._module, request)

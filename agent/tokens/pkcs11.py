@@ -59,6 +59,7 @@ class Module:
         self._sha256 = sha256
         self._renewed = False  # a row of _RENEWED
         self._stale = False  # it was looked at since C_Initialize
+        self._open = 0  # sessions
         self._library: Any = PyKCS11.PyKCS11Lib()
 
     def load(self) -> Facts:
@@ -91,7 +92,9 @@ class Module:
         return return_codes.name(error.value)
 
     def renew(self) -> None:
-        """Let a module that does not look again by itself do so; call it while no session is open."""
+        """Let a module that does not look again by itself do so; not while a session is open, which would end."""
+        if self._open:
+            return
         if self._stale:
             self._library.lib.C_Finalize()
             code = self._library.lib.C_Initialize()
@@ -139,9 +142,11 @@ class Module:
         """The binding's own session. `flags`: CKF_RW_SESSION or none."""
         with self.calling("C_OpenSession", token):
             opened = self._library.openSession(slot, flags)
+        self._open += 1
         try:
             yield opened
         finally:
+            self._open -= 1
             with suppress(PyKCS11.PyKCS11Error):
                 opened.closeSession()
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, Token
 from agent.policy import Policy
 from agent.tokens import devices, messages
 from agent.tokens.management import TokenManagement
+from agent.tokens.many import ManySignatures, ToSign
 from agent.tokens.process import WorkerProcess
 from agent.tokens.signature_order import SignatureOrders
 from agent.tokens.vendors import has_readers
@@ -127,6 +128,45 @@ class TokenPool:
         done = await worker.call(request, pin)
         self._orders.remember_digest_order(entry.token, done.digest_order)
         return self._orders.put_right(entry, algorithm, digest, done.signature)
+
+    async def sign_many(
+        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, jobs: AsyncIterator[ToSign], pin: PinSource
+    ) -> AsyncGenerator[tuple[int, bytes], None]:
+        """The same for many digests in one login: number and signature, in order, as they come.
+
+        `jobs` is asked for more as they are needed, and may end at any time. What was given out before an error is
+        good. Closing the generator stops the worker at the next block and logs out.
+        """
+        try:
+            worker = self._worker(entry.token.module, entry.token.label)
+        except PeroError:
+            pin.close()
+            raise
+        kind, order = pin.kind, self._orders.digest_order(entry.token)
+        many = ManySignatures(worker, lambda found: self._orders.remember_digest_order(entry.token, found))
+        is_gost = algorithm.key_type in TYPES
+
+        def request(number: int) -> messages.SignMany:
+            return messages.SignMany(
+                number, kind, entry.token, entry.der, entry.thumbprint, algorithm.name, is_gost, order
+            )
+
+        digests: list[bytes] = []
+
+        async def remembered() -> AsyncIterator[ToSign]:
+            async for job in jobs:
+                if len(job.digest) != algorithm.digest.size:
+                    raise DigestLength(
+                        algorithm=algorithm.digest.name, expected=algorithm.digest.size, given=len(job.digest)
+                    )
+                digests.append(job.digest)
+                yield job if is_gost else ToSign(job.digest)
+
+        index = 0
+        async with aclosing(many.run(request, remembered(), pin)) as signatures:
+            async for signature in signatures:
+                yield index, self._orders.put_right(entry, algorithm, digests[index], signature)
+                index += 1
 
     async def add_key_file(self, content: bytes, name: str, pin: PinSource) -> tuple[CertificateEntry, ...]:
         """Keep a PKCS#12 file; `name` is that of the file, `pin` gives its passphrase and is owned by the pool.

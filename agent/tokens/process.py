@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,7 +16,7 @@ from agent.errors import Busy, PeroError, Stopping, WorkerDied, WorkerHung, from
 from agent.ipc.descriptors import send_descriptor
 from agent.ipc.pin import PinSource
 from agent.tokens import messages
-from agent.tokens.running import Running, fail
+from agent.tokens.running import Heard, Running, fail
 from native_host import framing
 
 PERSON_DEADLINE = 180.0  # seconds, where the PIN is typed at the reader inside a call
@@ -23,6 +25,14 @@ FREE_DEATHS = 3  # deaths in a row after which a worker is started again at once
 LONGEST_BACK_OFF = 60.0  # seconds
 _END_GRACE = 3.0  # seconds that a worker has to end when it is told to
 _REQUEST_LIMIT = 200  # requests at one worker
+
+
+class Asked(NamedTuple):
+    """A request that is under way."""
+
+    running: Running
+    number: int
+    answer: asyncio.Future[messages.Done]
 
 
 class WorkerProcess:
@@ -66,6 +76,32 @@ class WorkerProcess:
         except asyncio.CancelledError:
             self._withdraw(running, number)
             raise
+
+    async def begin(self, request: Callable[[int], messages.Request], source: PinSource, heard: Heard) -> Asked:
+        """A request whose parts of an answer go to `heard`, and which ends as a `call` does. Ended by `withdraw`."""
+        try:
+            running = await self._ready()
+            number, answer = self._send(running, request, source)
+        finally:
+            source.close()
+        running.heard[number] = heard
+        return Asked(running, number, answer)
+
+    async def more(self, asked: Asked, message: messages.More) -> None:
+        """Go on with what was begun. Where it failed meanwhile its answer says so."""
+        running = asked.running
+        if asked.number not in running.asked or running.writer.is_closing():
+            return
+        running.waiting.discard(asked.number)
+        self._write(running, message)
+        self._watch(running)
+        with contextlib.suppress(ConnectionError):  # the reading task finds it out too
+            await running.writer.drain()
+
+    def withdraw(self, asked: Asked) -> None:
+        """Nobody waits for it any more; of what ended there is nothing to withdraw."""
+        asked.running.heard.pop(asked.number, None)
+        self._withdraw(asked.running, asked.number)
 
     def _send(
         self, running: Running, request: Callable[[int], messages.Request], source: PinSource | None
@@ -172,6 +208,11 @@ class WorkerProcess:
             case messages.Waiting(id=number):
                 if number in running.asked:
                     running.waiting.add(number)
+            case messages.Ready(id=number) | messages.Signed(id=number):
+                if isinstance(event, messages.Ready) and number in running.asked:
+                    running.waiting.add(number)
+                if number in running.heard:
+                    running.heard[number](event)
             case messages.Done(id=number):
                 self._deaths, self._last_death = 0, None
                 running.settle(number, event)

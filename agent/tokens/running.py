@@ -10,6 +10,8 @@ from collections.abc import Callable
 from agent.errors import PeroError
 from agent.tokens import messages
 
+Heard = Callable[[messages.Ready | messages.Signed], None]
+
 
 class Running:
     """One process. `WorkerProcess` has one at a time, and sometimes others that are still ending."""
@@ -19,6 +21,7 @@ class Running:
         self.control = control
         self.writer = writer
         self.asked: dict[int, asyncio.Future[messages.Done]] = {}
+        self.heard: dict[int, Heard] = {}  # who is told the parts of an answer
         self.waiting: set[int] = set()  # those of them that wait for a PIN
         self.loaded: asyncio.Future[messages.Loaded] = asyncio.get_running_loop().create_future()
         self.limit: float | None = None  # seconds for the call of this moment, where a person is in it
@@ -40,6 +43,7 @@ class Running:
     def settle(self, number: int, answer: messages.Done | PeroError) -> None:
         """Give the answer to whoever still waits for it."""
         self.waiting.discard(number)
+        self.heard.pop(number, None)
         asked = self.asked.pop(number, None)
         if asked is None or asked.done():
             return

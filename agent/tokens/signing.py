@@ -34,7 +34,7 @@ class Signing:
             raise MechanismUnsupported(algorithm=self._algorithm.name, token=info.label)
         return ask
 
-    def attempt(self, pin: Pin, accepted: Accept) -> messages.Done:
+    def attempt(self, pin: Pin, accepted: Accept) -> messages.Done | None:
         slot, info = login.find_token(self._module, self._request.token)
         secret = login.secret_of(pin, info)
         try:
@@ -57,10 +57,7 @@ class Signing:
         request, way = self._request, self._way
         key = private_key_of(session, self._key, identifier_of(session, request.certificate))
         if key is None:
-            container = container_on(session, self._module.path)
-            if container:  # beside keys of others
-                raise KeyForeign(token=info.label, container=container)
-            raise KeyAbsent(thumbprint=request.thumbprint, token=info.label)
+            raise self._absent(session, info)
         if way is None:  # nobody attempts before asking
             raise MechanismUnsupported(algorithm=self._algorithm.name, token=info.label)
         job = key_signing.Job(
@@ -68,3 +65,9 @@ class Signing:
             lambda: public_key.info_of(request.certificate),
         )  # fmt: skip
         return key_signing.sign(session, key, job, secret, self._module.path)
+
+    def _absent(self, session: pkcs11.Session, info: pkcs11.TokenInfo) -> KeyForeign | KeyAbsent:
+        container = container_on(session, self._module.path)
+        if container:  # beside keys of others
+            return KeyForeign(token=info.label, container=container)
+        return KeyAbsent(thumbprint=self._request.thumbprint, token=info.label)

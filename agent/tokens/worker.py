@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from agent.errors import (
+    Busy,
     PassphraseIncorrect,
     PeroError,
     PinCancelled,
@@ -30,7 +31,8 @@ from agent.ipc.descriptors import receive_descriptor
 from agent.ipc.hardening import die_with_parent, harden
 from agent.ipc.pin import Accepted, Ask, Failed, Pin
 from agent.tokens import messages, tasks
-from agent.tokens.backend import Backend, PinOperation
+from agent.tokens.backend import Backend, ManyOperation, PinOperation
+from agent.tokens.blocks import Block
 from agent.tokens.conversation import Asker, asker
 from native_host import framing
 
@@ -62,6 +64,7 @@ class _Open:
         self.person = person  # the PIN is typed at the reader, inside the attempt
         self.slow = slow
         self.watched = True
+        self.is_logged_in = False  # of a SignMany, until its end
 
 
 class Worker:
@@ -115,6 +118,10 @@ class Worker:
                 self._now(number, lambda: self._forget(number, thumbprint))
             case messages.Sign():
                 self._with_pin(request, lambda: self._backend.sign(request))
+            case messages.SignMany():
+                self._with_pin(request, lambda: self._backend.sign_many(request))
+            case messages.More():
+                self._sign_more(request)
             case messages.Manage(id=number, source=None):
                 self._now(number, lambda: self._backend.manage_now(request), slow=isinstance(request.task, tasks.SLOW))
             case messages.Manage():
@@ -138,11 +145,15 @@ class Worker:
     # requests with a PIN
 
     def _with_pin(
-        self, request: messages.Sign | messages.AddKeyFile | messages.Manage, begin: Callable[[], PinOperation]
+        self,
+        request: messages.Sign | messages.SignMany | messages.AddKeyFile | messages.Manage,
+        begin: Callable[[], PinOperation],
     ) -> None:
         source = asker(request.source or "descriptor", self._descriptor(request.id))
         self._send(messages.Started(request.id))
         try:
+            if any(other.is_logged_in for other in self._open.values()):  # another login would end that one
+                raise Busy(limit=1)
             operation = begin()
             ask = operation.ask()
         except PeroError as error:
@@ -172,7 +183,7 @@ class Worker:
             self._selector.register(source, selectors.EVENT_READ, number)
         except PermissionError:  # epoll knows no plain files; reading one does not wait
             self._open[number].watched = False
-            while number in self._open:
+            while number in self._open and not self._open[number].is_logged_in:
                 self._answered(number)
 
     def _ask(self, number: int, ask: Ask) -> None:
@@ -192,7 +203,9 @@ class Worker:
             self._attempt(number, request, pin)
         finally:
             pin.wipe()
-        if number in self._open and request.source.ready:  # the next secret came with this one
+        if (
+            number in self._open and request.source.ready and not request.is_logged_in
+        ):  # the next secret came with this one
             self._answered(number)
 
     def _attempt(self, number: int, request: _Open, pin: Pin) -> None:
@@ -209,11 +222,44 @@ class Worker:
         except PeroError as error:
             self._fail(number, error)
         else:
+            if isinstance(request.operation, ManyOperation):
+                self._unwatch(request)
+                request.is_logged_in = True
+                self._send(messages.Ready(number))
+                return
             if done is None:
                 self._ask_next(number, request)
                 return
             self._close(number)
             self._send(done)
+
+    def _unwatch(self, request: _Open) -> None:
+        if request.watched:
+            self._selector.unregister(request.source)
+        request.watched = False
+
+    # many signatures
+
+    def _sign_more(self, request: messages.More) -> None:
+        """Those that are there leave before an error of the next one."""
+        number, one = request.id, self._open.get(request.id)
+        if one is None or not isinstance(one.operation, ManyOperation) or not one.is_logged_in:
+            return  # it failed already, and said so
+        if not request.digests:
+            self._close(number)
+            self._send(messages.Done(number))
+            return
+        self._send(messages.Started(number, person=one.person))
+        block = Block(number, self._send)
+        try:
+            for signature, order in one.operation.sign(request.digests, request.octets):
+                block.add(signature, order)
+        except PeroError as error:
+            block.send()
+            self._fail(number, error)
+            return
+        block.send()
+        self._send(messages.Waiting(number))
 
     def _ask_next(self, number: int, request: _Open) -> None:
         try:
@@ -246,8 +292,7 @@ class Worker:
         request = self._open.pop(number, None)
         if request is None:
             return
-        if request.watched:
-            self._selector.unregister(request.source)
+        self._unwatch(request)
         request.operation.close()
         request.source.close()
 
