@@ -7,7 +7,8 @@ A check answers one question. What it looks for it returns as findings and never
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -17,40 +18,84 @@ from agent.errors import Fact, PeroError
 if TYPE_CHECKING:
     from agent.diagnostics.probe import Probe
 
-Level = Literal["ok", "warning", "error", "unknown"]
-DEADLINE = 60.0  # seconds for one check
+Status = Literal["ok", "warning", "error", "unknown", "not_applicable"]
+STATUSES: tuple[Status, ...] = ("ok", "warning", "error", "unknown", "not_applicable")
+AREAS = (
+    "hardware", "pcsc", "modules", "tokens", "certificates", "time", "browsers", "network", "remote", "policy",
+    "portals", "providers", "agent",
+)  # fmt: skip
+DEADLINE = 45.0  # seconds for one check; a module that hangs is given up after 30 by its pool
+MENDABLE: frozenset[tuple[str, str]] = frozenset()  # (id, case) of what Pero can mend by itself
+
+_log = logging.getLogger("pero.diagnostics")
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One line of the report. Worded by the keys `check.ID.CASE.text` and, unless it is ok, `check.ID.CASE.advice`."""
+    """One row of the report. Worded by the keys `check.ID.CASE.text` and, unless all is well, `check.ID.CASE.advice`
+    and `check.ID.CASE.why` or, for all cases of the check, `check.ID.why`."""
 
     id: str  # of the check
     case: str
-    level: Level
+    status: Status
     facts: dict[str, Fact] = {}
     blocking: bool = False  # what stands on this check cannot be examined
 
+    @property
+    def area(self) -> str:
+        return self.id.partition(".")[0]
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing needs to be done."""
+        return self.status in ("ok", "not_applicable")
+
 
 class Check(NamedTuple):
+    """`id` is AREA.NAME and never changes once released; the file is AREA_NAME.py."""
+
     id: str
     examine: Callable[[Probe], Awaitable[list[Finding]]]
     requires: tuple[str, ...] = ()  # ids of checks that stand before it in the table
 
-
-async def run(checks: Sequence[Check], probe: Probe, deadline: float = DEADLINE) -> list[Finding]:
-    """The findings of all checks, in their order. `deadline`: seconds for each."""
-    findings: list[Finding] = []
-    for check in checks:
-        blocked = {finding.id for finding in findings if finding.blocking}
-        missing = [name for name in check.requires if name in blocked]
-        if missing:
-            findings.append(Finding(check.id, "skipped", "unknown", {"required": missing[0]}, blocking=True))
-        else:
-            findings += await _examined(check, probe, deadline)
-    return findings
+    @property
+    def area(self) -> str:
+        return self.id.partition(".")[0]
 
 
-async def _examined(check: Check, probe: Probe, deadline: float) -> list[Finding]:
+async def run(
+    checks: Sequence[Check], probe: Probe, deadline: float = DEADLINE, areas: Collection[str] = ()
+) -> list[Finding]:
+    """The findings of all checks, in their order; the checks run side by side. `deadline`: seconds for each.
+
+    `areas`: only what these tell; what they stand on in other areas is examined all the same, and not told.
+    """
+    wanted = [check for check in checks if not areas or check.area in areas]
+    tasks: dict[str, asyncio.Task[list[Finding]]] = {}
+    for check in _with_required(checks, wanted):
+        tasks[check.id] = asyncio.create_task(_after_required(check, tasks.copy(), probe, deadline))
+    try:
+        await asyncio.gather(*tasks.values())
+    finally:
+        for task in tasks.values():
+            task.cancel()
+    return [finding for check in wanted for finding in tasks[check.id].result()]
+
+
+def _with_required(checks: Sequence[Check], wanted: Sequence[Check]) -> list[Check]:
+    """Those wanted and all that they stand on, in the order of the table."""
+    needed = {check.id for check in wanted}
+    for check in reversed(checks):  # what is required stands before what requires it
+        if check.id in needed:
+            needed |= set(check.requires)
+    return [check for check in checks if check.id in needed]
+
+
+async def _after_required(
+    check: Check, tasks: Mapping[str, asyncio.Task[list[Finding]]], probe: Probe, deadline: float
+) -> list[Finding]:
+    for required in check.requires:
+        if any(finding.blocking for finding in await asyncio.shield(tasks[required])):
+            return [Finding(check.id, "skipped", "unknown", {"required": required}, blocking=True)]
     try:
         async with asyncio.timeout(deadline):
             return await check.examine(probe)
@@ -58,3 +103,6 @@ async def _examined(check: Check, probe: Probe, deadline: float) -> list[Finding
         return [Finding(check.id, "timeout", "unknown", {"seconds": int(deadline)}, blocking=True)]
     except PeroError as error:
         return [Finding(check.id, "failed", "error", {**error.facts, "error": error.name}, blocking=True)]
+    except Exception as error:  # noqa: BLE001 - a fault in one check must not take the report of the others
+        _log.warning("check %s: %s", check.id, type(error).__name__)
+        return [Finding(check.id, "broken", "unknown", {"reason": type(error).__name__}, blocking=True)]

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
@@ -34,7 +34,7 @@ class Listener(NamedTuple):
 
 
 class Probe(Protocol):
-    """What a check may ask. Only `call` and `listing` raise errors of ours."""
+    """What a check may ask. Only what asks the agent raises errors of ours."""
 
     version: str  # of this program
 
@@ -44,12 +44,16 @@ class Probe(Protocol):
         """Whether somebody accepts connections on the local socket."""
         ...
 
-    async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """A method of the command role: of the running agent, or of the same parts here where none runs."""
+    async def status(self) -> dict[str, Any]:
+        """What the method `status` tells; asked once, as the two below."""
+        ...
+
+    async def modules(self) -> list[dict[str, Any]]:
+        """What the method `list_modules` tells."""
         ...
 
     async def listing(self) -> dict[str, Any]:
-        """What the method `certificates` tells; asked once."""
+        """What the method `certificates` tells."""
         ...
 
     def launcher(self) -> Path:
@@ -99,15 +103,19 @@ class Machine:
         self._locations = locations
         self._environment = environment
         self._session = session
-        self._stack = AsyncExitStack()
-        self._call: Call | None = None
-        self._listing: dict[str, Any] | None = None
+        self._line = asyncio.Lock()  # one call at a time, as the local socket wants it
+        self._keeper: asyncio.Task[None] | None = None  # opens the session and closes it, in one task
+        self._opened: asyncio.Future[Call] | None = None
+        self._asked: dict[str, asyncio.Task[dict[str, Any]]] = {}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
-        await self._stack.aclose()
+        tasks = [*self._asked.values(), *([self._keeper] if self._keeper else ())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -122,14 +130,38 @@ class Machine:
         return True
 
     async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        if self._call is None:
-            self._call = await self._stack.enter_async_context(self._session())
-        return await self._call(method, parameters)
+        """A method of the command role: of the running agent, or of the same parts here where none runs."""
+        if self._opened is None:
+            self._opened = asyncio.get_running_loop().create_future()
+            self._keeper = asyncio.create_task(self._keep(self._opened))
+        call = await asyncio.shield(self._opened)
+        async with self._line:
+            return await call(method, parameters)
+
+    async def _keep(self, opened: asyncio.Future[Call]) -> None:
+        """Hold the session open until this task is cancelled. What opening it raises goes to those who call."""
+        try:
+            async with self._session() as call:
+                opened.set_result(call)
+                await asyncio.Event().wait()
+        except PeroError as error:
+            if not opened.done():
+                opened.set_exception(error)
+
+    async def _once(self, method: str) -> dict[str, Any]:
+        """The answer of a method without parameters, asked once however many checks want it."""
+        if method not in self._asked:
+            self._asked[method] = asyncio.create_task(self.call(method, {}))
+        return await asyncio.shield(self._asked[method])
+
+    async def status(self) -> dict[str, Any]:
+        return await self._once("status")
+
+    async def modules(self) -> list[dict[str, Any]]:
+        return list((await self._once("list_modules"))["modules"])
 
     async def listing(self) -> dict[str, Any]:
-        if self._listing is None:
-            self._listing = await self.call("certificates", {})
-        return self._listing
+        return await self._once("certificates")
 
     def launcher(self) -> Path:
         return self._locations.host_launcher

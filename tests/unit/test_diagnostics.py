@@ -11,7 +11,17 @@ import pytest
 
 from agent.diagnostics import base, report
 from agent.diagnostics.base import Check, Finding
-from agent.diagnostics.checks import CHECKS, agent, certificates, clock, loopback_port, manifests, modules, tokens
+from agent.diagnostics.checks import (
+    CHECKS,
+    agent_port,
+    agent_running,
+    browsers_manifests,
+    certificates_usable,
+    modules_loadable,
+    time_clock,
+    tokens_pin,
+    tokens_seen,
+)
 from agent.diagnostics.probe import Listener, Probe
 from agent.errors import StateUnsafe, WorkerHung
 from native_host.manifests import BROWSERS, Browser, content
@@ -31,8 +41,8 @@ class Fake:
     def __init__(self) -> None:
         self.version = "0.1.0"
         self.running = True
-        self.status: dict[str, Any] = {"version": "0.1.0", "protocol": 1, "pid": PID, "port": PORT, "state": "/state"}
-        self.modules: list[dict[str, Any]] = [module()]
+        self.state: dict[str, Any] = {"version": "0.1.0", "protocol": 1, "pid": PID, "port": PORT, "state": "/state"}
+        self.known_modules: list[dict[str, Any]] = [module()]
         self.certificates: list[dict[str, Any]] = [certificate()]
         self.tokens: list[dict[str, Any]] = [token()]
         self.faults: list[dict[str, Any]] = []
@@ -54,9 +64,12 @@ class Fake:
     async def agent_answers(self) -> bool:
         return self.running
 
-    async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        self.called.append(method)
-        return {"status": self.status, "list_modules": {"modules": self.modules}}[method]
+    async def status(self) -> dict[str, Any]:
+        self.called.append("status")
+        return self.state
+
+    async def modules(self) -> list[dict[str, Any]]:
+        return self.known_modules
 
     async def listing(self) -> dict[str, Any]:
         return {"certificates": self.certificates, "tokens": self.tokens, "faults": self.faults}
@@ -109,22 +122,26 @@ def certificate(begins: int = -100, ends: int = 200, **change: Any) -> dict[str,
     return {"owner": "Макетова", "thumbprint": "ab" * 32, "problems": [], **times} | change
 
 
+def lines_of(findings: list[Finding], language: str) -> list[str]:
+    return [line for _kind, line in report.as_lines(findings, language)]
+
+
 async def found(check: Check, probe: Probe) -> list[tuple[str, str]]:
-    """Case and level of each finding of one check."""
-    return [(finding.case, finding.level) for finding in await check.examine(probe)]
+    """Case and status of each finding of one check."""
+    return [(finding.case, finding.status) for finding in await check.examine(probe)]
 
 
 async def test_a_machine_on_which_all_is_well_has_only_good_findings() -> None:
     findings = await base.run(CHECKS, Fake())
-    assert {finding.level for finding in findings} == {"ok"}
+    assert {finding.status for finding in findings} == {"ok"}
     assert {finding.id for finding in findings} == {check.id for check in CHECKS}
-    assert "Nothing wrong" in report.as_lines(findings, "en")[-1]
+    assert "Nothing wrong" in lines_of(findings, "en")[-1]
 
 
 async def test_an_agent_that_is_not_running_is_an_error_and_is_not_asked() -> None:
     fake = Fake()
     fake.running = False
-    assert await found(agent.CHECK, fake) == [("not_running", "error")]
+    assert await found(agent_running.CHECK, fake) == [("not_running", "error")]
     assert fake.called == []
 
 
@@ -132,19 +149,19 @@ async def test_what_stands_on_the_agent_is_not_examined_without_it() -> None:
     fake = Fake()
     fake.running, fake.listening = False, []
     findings = {finding.id: finding for finding in await base.run(CHECKS, fake)}
-    assert (findings["loopback_port"].case, findings["loopback_port"].level) == ("skipped", "unknown")
-    assert findings["certificates"].level == "ok"
-    assert sum(finding.level == "error" for finding in findings.values()) == 1
+    assert (findings["agent.port"].case, findings["agent.port"].status) == ("skipped", "unknown")
+    assert findings["certificates.usable"].status == "ok"
+    assert sum(finding.status == "error" for finding in findings.values()) == 1
 
 
 async def test_an_agent_of_another_version_is_told() -> None:
     fake = Fake()
     fake.version = "0.2.0"
-    assert await found(agent.CHECK, fake) == [("other_version", "warning")]
+    assert await found(agent_running.CHECK, fake) == [("other_version", "warning")]
 
 
 @pytest.mark.parametrize(
-    ("change", "case", "level"),
+    ("change", "case", "status"),
     [
         ({}, "open", "ok"),
         ({"listening": None}, "open", "ok"),
@@ -153,22 +170,22 @@ async def test_an_agent_of_another_version_is_told() -> None:
         ({"listening": [Listener("127.0.0.1", 1001, 99)]}, "foreign", "error"),
         ({"listening": [Listener("0.0.0.0", 1001, 99)]}, "foreign", "error"),
         ({"reachable": False}, "unreachable", "error"),
-        ({"status": {"version": "0.1.0", "pid": PID, "port": None}}, "none", "warning"),
+        ({"state": {"version": "0.1.0", "pid": PID, "port": None}}, "none", "warning"),
     ],
 )
-async def test_the_port_for_pages(change: dict[str, Any], case: str, level: str) -> None:
+async def test_the_port_for_pages(change: dict[str, Any], case: str, status: str) -> None:
     fake = Fake()
     for name, value in change.items():
         setattr(fake, name, value)
-    assert await found(loopback_port.CHECK, fake) == [(case, level)]
+    assert await found(agent_port.CHECK, fake) == [(case, status)]
 
 
 async def test_manifests_that_fit_are_fine() -> None:
-    assert await found(manifests.CHECK, Fake()) == [("present", "ok"), ("present", "ok")]
+    assert await found(browsers_manifests.CHECK, Fake()) == [("present", "ok"), ("present", "ok")]
 
 
 @pytest.mark.parametrize(
-    ("held", "case", "level"),
+    ("held", "case", "status"),
     [
         (None, "absent", "warning"),
         (PermissionError(13, "Permission denied"), "unreadable", "error"),
@@ -181,17 +198,17 @@ async def test_manifests_that_fit_are_fine() -> None:
         (json.dumps(content("chromium", LAUNCHER) | {"allowed_origins": []}).encode(), "other_extension", "error"),
     ],
 )
-async def test_each_fault_of_a_manifest_has_its_own_name(held: Any, case: str, level: str) -> None:
+async def test_each_fault_of_a_manifest_has_its_own_name(held: Any, case: str, status: str) -> None:
     fake = Fake()
     fake.found, fake.files = [CHROMIUM], {PLACES["chromium"]: held}
     fake.programs.add(Path("/other/native-host"))
-    assert await found(manifests.CHECK, fake) == [(case, level)]
+    assert await found(browsers_manifests.CHECK, fake) == [(case, status)]
 
 
 async def test_a_launcher_that_leads_to_another_socket_is_an_error() -> None:
     fake = Fake()
     fake.files[LAUNCHER] = b"#!/bin/sh of another session"
-    assert await found(manifests.CHECK, fake) == [("launcher_outdated", "error")] * 2
+    assert await found(browsers_manifests.CHECK, fake) == [("launcher_outdated", "error")] * 2
 
 
 async def test_a_manifest_that_lets_in_more_than_our_extension_is_still_ours() -> None:
@@ -200,29 +217,32 @@ async def test_a_manifest_that_lets_in_more_than_our_extension_is_still_ours() -
     more["allowed_origins"] = [*more["allowed_origins"], "chrome-extension://abc/"]  # type: ignore[misc]
     fake.found = [CHROMIUM]
     fake.files[PLACES["chromium"]] = json.dumps(more).encode()
-    assert await found(manifests.CHECK, fake) == [("present", "ok")]
+    assert await found(browsers_manifests.CHECK, fake) == [("present", "ok")]
 
 
 async def test_a_machine_without_browsers_is_told() -> None:
     fake = Fake()
     fake.found = []
-    assert await found(manifests.CHECK, fake) == [("no_browsers", "warning")]
+    assert await found(browsers_manifests.CHECK, fake) == [("no_browsers", "warning")]
 
 
 async def test_modules_that_were_added_by_hand_must_load_and_found_ones_should() -> None:
     fake = Fake()
     broken = {"error": "module_unloadable", "facts": {"reason": "wrong ELF class"}}
-    fake.modules = [module(), module(**broken), module(source="added", **broken)]
-    assert await found(modules.CHECK, fake) == [("loadable", "ok"), ("unloadable", "warning"), ("unloadable", "error")]
-    fake.modules = []
-    assert await found(modules.CHECK, fake) == [("none", "warning")]
+    fake.known_modules = [module(), module(**broken), module(source="added", **broken)]
+    assert await found(modules_loadable.CHECK, fake) == [
+        ("loadable", "ok"),
+        ("unloadable", "warning"),
+        ("unloadable", "error"),
+    ]
+    fake.known_modules = []
+    assert await found(modules_loadable.CHECK, fake) == [("none", "warning")]
 
 
 @pytest.mark.parametrize(
-    ("change", "case", "level"),
+    ("change", "case", "status"),
     [
-        ({}, "seen", "ok"),
-        ({"module": "keyfiles"}, "key_file", "ok"),
+        ({}, "in_order", "ok"),
         ({"pin_locked": True, "pin_count_low": True}, "pin_locked", "error"),
         ({"pin_final_try": True, "pin_count_low": True}, "pin_final_try", "warning"),
         ({"pin_count_low": True}, "pin_count_low", "warning"),
@@ -230,10 +250,16 @@ async def test_modules_that_were_added_by_hand_must_load_and_found_ones_should()
         ({"pin_initialized": False}, "pin_not_set", "warning"),
     ],
 )
-async def test_what_a_token_says_of_itself(change: dict[str, Any], case: str, level: str) -> None:
+async def test_what_a_token_says_of_itself(change: dict[str, Any], case: str, status: str) -> None:
     fake = Fake()
     fake.tokens = [token(**change)]
-    assert await found(tokens.CHECK, fake) == [(case, level)]
+    assert await found(tokens_pin.CHECK, fake) == [(case, status)]
+
+
+async def test_tokens_and_key_files_are_told_apart() -> None:
+    fake = Fake()
+    fake.tokens = [token(), token(module="keyfiles")]
+    assert await found(tokens_seen.CHECK, fake) == [("seen", "ok"), ("key_file", "ok")]
 
 
 async def test_a_module_that_hangs_is_told_and_one_that_does_not_load_is_not_told_twice() -> None:
@@ -243,9 +269,9 @@ async def test_a_module_that_hangs_is_told_and_one_that_does_not_load_is_not_tol
         {"module": "/lib/a.so", "error": "worker_hung", "facts": {}, "text": "hung"},
         {"module": "/lib/b.so", "error": "module_unloadable", "facts": {}, "text": "unloadable"},
     ]
-    assert await found(tokens.CHECK, fake) == [("fault", "error")]
+    assert await found(tokens_seen.CHECK, fake) == [("fault", "error")]
     fake.faults = []
-    assert await found(tokens.CHECK, fake) == [("none", "warning")]
+    assert await found(tokens_seen.CHECK, fake) == [("none", "warning")]
 
 
 @pytest.mark.parametrize(
@@ -266,19 +292,19 @@ async def test_a_module_that_hangs_is_told_and_one_that_does_not_load_is_not_tol
 async def test_certificates_and_their_dates(begins: int, ends: int, problems: list[str], cases: list[str]) -> None:
     fake = Fake()
     fake.certificates = [certificate(begins, ends, problems=problems)]
-    assert [case for case, _ in await found(certificates.CHECK, fake)] == cases
+    assert [case for case, _ in await found(certificates_usable.CHECK, fake)] == cases
 
 
 async def test_an_expired_certificate_beside_a_good_one_is_no_error() -> None:
     fake = Fake()
     fake.certificates = [certificate(), certificate(-100, -1, problems=["expired"])]
-    assert await found(certificates.CHECK, fake) == [("valid", "ok"), ("expired", "warning")]
+    assert await found(certificates_usable.CHECK, fake) == [("valid", "ok"), ("expired", "warning")]
     fake.certificates = []
-    assert await found(certificates.CHECK, fake) == [("none", "warning")]
+    assert await found(certificates_usable.CHECK, fake) == [("none", "warning")]
 
 
 @pytest.mark.parametrize(
-    ("offset", "case", "level"),
+    ("offset", "case", "status"),
     [
         (None, "no_source", "unknown"),
         (0.0, "right", "ok"),
@@ -291,22 +317,22 @@ async def test_an_expired_certificate_beside_a_good_one_is_no_error() -> None:
         (-301.0, "ahead", "error"),
     ],
 )
-async def test_the_clock(offset: float | None, case: str, level: str) -> None:
+async def test_the_clock(offset: float | None, case: str, status: str) -> None:
     fake = Fake()
     fake.offset = offset
-    assert await found(clock.CHECK, fake) == [(case, level)]
+    assert await found(time_clock.CHECK, fake) == [(case, status)]
 
 
 async def test_an_error_of_ours_inside_a_check_is_one_finding_with_its_own_advice() -> None:
     async def unsafe(probe: Probe) -> list[Finding]:
         raise StateUnsafe(path="/state", reason="owned by another user")
 
-    stands_on_it = Check("certificates", certificates.examine, requires=("tokens",))
-    findings = await base.run([Check("tokens", unsafe), stands_on_it], Fake())
-    assert [(finding.case, finding.level) for finding in findings] == [("failed", "error"), ("skipped", "unknown")]
-    lines = report.as_lines(findings, "en")
-    assert "/state (owned by another user)" in lines[0]
-    assert "mode 0700" in lines[1]
+    stands_on_it = Check("certificates.usable", certificates_usable.examine, requires=("tokens.seen",))
+    findings = await base.run([Check("tokens.seen", unsafe), stands_on_it], Fake())
+    assert [(finding.case, finding.status) for finding in findings] == [("failed", "error"), ("skipped", "unknown")]
+    lines = lines_of(findings, "en")
+    assert "/state (owned by another user)" in lines[1]
+    assert "mode 0700" in lines[2]
     assert lines[-1] == "Errors: 1, warnings: 0."
 
 
@@ -317,9 +343,9 @@ async def test_a_check_that_does_not_end_is_cut_off() -> None:
         await asyncio.Event().wait()
         return []
 
-    findings = await base.run([Check("modules", endless)], Fake(), deadline=0.05)
-    assert [(finding.case, finding.level) for finding in findings] == [("timeout", "unknown")]
-    assert report.as_lines(findings, "ru")[0].startswith("[?] Модули токенов")
+    findings = await base.run([Check("modules.loadable", endless)], Fake(), deadline=0.05)
+    assert [(finding.case, finding.status) for finding in findings] == [("timeout", "unknown")]
+    assert lines_of(findings, "ru")[1].startswith("[?] Модули токенов")
 
 
 async def test_what_failed_inside_the_listing_does_not_end_the_report() -> None:
@@ -328,21 +354,26 @@ async def test_what_failed_inside_the_listing_does_not_end_the_report() -> None:
             raise WorkerHung(module="/lib/m.so", seconds=30)
 
     findings = await base.run(CHECKS, Hanging())
-    assert [finding.case for finding in findings if finding.id in ("tokens", "certificates")] == ["failed", "skipped"]
-    assert any(finding.id == "clock" for finding in findings)
+    assert [finding.case for finding in findings if finding.id in ("tokens.seen", "certificates.usable")] == [
+        "failed",
+        "skipped",
+    ]
+    assert any(finding.id == "time.clock" for finding in findings)
 
 
 async def test_the_report_for_programs_holds_facts_texts_and_advice() -> None:
     fake = Fake()
     fake.offset = 1000.0
     value = report.as_values(await base.run(CHECKS, fake), "en")
-    assert (value["errors"], value["warnings"]) == (1, 0)
-    row = value["findings"][-1]
-    assert {name: row[name] for name in ("id", "case", "level", "facts")} == {
-        "id": "clock", "case": "behind", "level": "error", "facts": {"seconds": 1000},
+    assert (value["counts"]["error"], value["counts"]["warning"]) == (1, 0)
+    (row,) = (row for row in value["findings"] if row["id"] == "time.clock")
+    assert {name: row[name] for name in ("id", "area", "case", "status", "facts")} == {
+        "id": "time.clock", "area": "time", "case": "behind", "status": "error", "facts": {"seconds": 1000},
     }  # fmt: skip
     assert "1000 s behind" in row["text"]
     assert row["advice"]
+    assert row["why"]
+    assert row["mendable"] is False
     assert value["findings"][0]["advice"] == ""
     assert json.loads(json.dumps(value)) == value
 
@@ -350,9 +381,73 @@ async def test_the_report_for_programs_holds_facts_texts_and_advice() -> None:
 async def test_what_others_wrote_cannot_steer_the_terminal() -> None:
     fake = Fake()
     fake.tokens = [token(label="\x1b[2J\u202egnp.exe")]
-    lines = report.as_lines(await base.run([tokens.CHECK], fake), "ru")
-    assert "\x1b" not in lines[0]
-    assert "\u202e" not in lines[0]
+    lines = lines_of(await base.run([tokens_seen.CHECK], fake), "ru")
+    assert "gnp.exe" in lines[1]
+    assert "\x1b" not in lines[1]
+    assert "\u202e" not in lines[1]
+
+
+async def test_a_check_that_hangs_delays_no_other() -> None:
+    import asyncio
+
+    ended = asyncio.Event()
+
+    async def waiting(probe: Probe) -> list[Finding]:
+        await ended.wait()
+        return [Finding("a.waiting", "done", "ok")]
+
+    async def ending(probe: Probe) -> list[Finding]:
+        ended.set()
+        return [Finding("b.ending", "done", "ok")]
+
+    findings = await base.run([Check("a.waiting", waiting), Check("b.ending", ending)], Fake(), deadline=5)
+    assert [finding.case for finding in findings] == ["done", "done"], "one after the other the first would time out"
+
+
+async def test_a_fault_in_one_check_leaves_the_report_of_the_others() -> None:
+    async def broken(probe: Probe) -> list[Finding]:
+        raise ZeroDivisionError
+
+    findings = await base.run([Check("tokens.pin", broken), time_clock.CHECK], Fake())
+    assert [(finding.case, finding.status) for finding in findings] == [("broken", "unknown"), ("right", "ok")]
+    assert "ZeroDivisionError" in lines_of(findings, "en")[1]
+
+
+async def test_one_area_is_told_alone_and_what_it_stands_on_is_examined() -> None:
+    fake = Fake()
+    fake.tokens = []
+    findings = await base.run(CHECKS, fake, areas=["certificates"])
+    assert {finding.area for finding in findings} == {"certificates"}
+    (usable,) = (finding for finding in findings if finding.id == "certificates.usable")
+    assert (usable.case, usable.facts) == ("skipped", {"required": "tokens.seen"})
+
+
+async def test_a_blocking_call_in_a_thread_is_not_waited_for_at_the_end() -> None:
+    """In an interpreter of its own, for what is looked at is how it ends."""
+    import asyncio
+    import sys
+
+    program = """
+import asyncio, time
+from agent.diagnostics.probes.apart import apart
+async def main():
+    try:
+        async with asyncio.timeout(0.05):
+            await apart(time.sleep, 600)
+    except TimeoutError:
+        print("given up")
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(120):
+        told, complaint = await process.communicate()
+    assert (told, complaint, process.returncode) == (b"given up\n", b"", 0)
+
+
+def test_areas_and_files_of_checks_are_known() -> None:
+    assert {check.area for check in CHECKS} <= set(base.AREAS)
 
 
 def test_requirements_stand_before_what_requires_them() -> None:

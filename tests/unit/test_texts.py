@@ -15,6 +15,7 @@ import pytest
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
+from agent.diagnostics.base import AREAS, STATUSES
 from agent.errors import ERRORS, PeroError
 from agent.texts.catalogue import DOMAINS, LANGUAGES, language_of, plural, text
 from agent.texts.errors import REASONS
@@ -22,8 +23,8 @@ from agent.texts.errors import REASONS
 ROOT = Path(__file__).resolve().parents[2]
 KEY = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_]+)+")
 TABLES = ("_FLAGS", "_OTHER_PROBLEMS")  # of checks whose cases are rows
-LEVELS = ("ok", "warning", "error", "unknown")
-COMMON_CASES = ("failed", "skipped", "timeout")  # of any check
+WELL = ("ok", "not_applicable")
+COMMON_CASES = ("broken", "failed", "skipped", "timeout")  # of any check
 
 
 @cache
@@ -64,7 +65,9 @@ def patterns() -> Iterator[re.Pattern[str]]:
     for tree in trees().values():
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
-                parts = [re.escape(p.value) if isinstance(p, ast.Constant) else "[a-z0-9_-]+" for p in node.values]
+                # Ids of checks have a dot; that no wording of theirs is left over is held below, exactly.
+                name = "[a-z0-9_.-]+" if getattr(node.values[0], "value", "") == "check." else "[a-z0-9_-]+"
+                parts = [re.escape(p.value) if isinstance(p, ast.Constant) else name for p in node.values]
                 if KEY.fullmatch("".join(str(p.value) if isinstance(p, ast.Constant) else "x" for p in node.values)):
                     yield re.compile("".join(parts))
 
@@ -179,18 +182,18 @@ def test_words_of_click_are_clicks() -> None:
 
 
 def findings() -> set[tuple[str, str, str]]:
-    """(id, case, level) of every finding that a check can make."""
+    """(id, case, status) of every finding that a check can make."""
     found = set()
     for path, tree in trees().items():
         if path.parent.name != "checks":
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
-                identifier, case, level = node.args[:3]
+                identifier, case, status = node.args[:3]
                 assert isinstance(identifier, ast.Constant)
-                level_text = level.value if isinstance(level, ast.Constant) else "?"
+                status_text = status.value if isinstance(status, ast.Constant) else "?"
                 for value in cases_of(case, tree):
-                    found.add((str(identifier.value), value, str(level_text)))
+                    found.add((str(identifier.value), value, str(status_text)))
     return found
 
 
@@ -208,7 +211,7 @@ def cases_of(node: ast.expr, tree: ast.Module) -> Iterator[str]:
             and targets(other) & {node.id, *TABLES}
         ):
             strings = (leaf.value for leaf in ast.walk(other.value) if isinstance(leaf, ast.Constant))
-            yield from (value for value in strings if isinstance(value, str) and value not in LEVELS)
+            yield from (value for value in strings if isinstance(value, str) and value not in STATUSES)
 
 
 def targets(node: ast.Assign | ast.AnnAssign) -> set[str]:
@@ -217,16 +220,24 @@ def targets(node: ast.Assign | ast.AnnAssign) -> set[str]:
 
 
 def test_every_finding_is_worded_and_no_other_is() -> None:
-    wanted = {f"check.{case}.text" for case in COMMON_CASES} | {"check.skipped.advice", "check.timeout.advice"}
-    for identifier, case, level in findings():
+    known = messages("en", "diagnostics")
+    wanted = {f"check.{case}.text" for case in COMMON_CASES}
+    wanted |= {f"check.{case}.advice" for case in COMMON_CASES if case != "failed"}
+    for identifier, case, status in findings():
         wanted |= {f"check.{identifier}.title", f"check.{identifier}.{case}.text"}
-        ok = level == "ok" or (
-            level == "?" and f"check.{identifier}.{case}.advice" not in messages("en", "diagnostics")
-        )
-        if not ok:
-            wanted.add(f"check.{identifier}.{case}.advice")
+        advice = f"check.{identifier}.{case}.advice"
+        if status in WELL or (status == "?" and advice not in known):
+            continue
+        reasons = {f"check.{identifier}.{case}.why", f"check.{identifier}.why"} & set(known)
+        wanted |= {advice, *(reasons or {f"check.{identifier}.why"})}
     assert len(wanted) > 60
-    assert {key for key in messages("en", "diagnostics") if key.startswith("check.")} == wanted
+    assert {key for key in known if key.startswith("check.")} == wanted
+
+
+def test_every_area_is_worded() -> None:
+    assert {key for key in messages("en", "diagnostics") if key.startswith("area.")} == {
+        f"area.{area}.title" for area in AREAS
+    }
 
 
 def test_every_kind_of_journal_entry_has_words() -> None:

@@ -1,22 +1,24 @@
-"""CHECKS, in the order in which they are run and reported: one file is one check."""
+"""CHECKS, in the order in which they are reported: one file is one check."""
 
 from agent.diagnostics.base import Check
 from agent.diagnostics.checks import (
-    agent,
-    certificates,
-    clock,
-    loopback_port,
-    manifests,
-    modules,
-    tokens,
+    agent_port,
+    agent_running,
+    browsers_manifests,
+    certificates_usable,
+    modules_loadable,
+    time_clock,
+    tokens_pin,
+    tokens_seen,
 )
 
 CHECKS: tuple[Check, ...] = (
-    agent.CHECK,
-    loopback_port.CHECK,
-    manifests.CHECK,
-    modules.CHECK,
-    tokens.CHECK,
-    certificates.CHECK,
-    clock.CHECK,
+    modules_loadable.CHECK,
+    tokens_seen.CHECK,
+    tokens_pin.CHECK,
+    certificates_usable.CHECK,
+    time_clock.CHECK,
+    browsers_manifests.CHECK,
+    agent_running.CHECK,
+    agent_port.CHECK,
 )

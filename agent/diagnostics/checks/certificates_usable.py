@@ -15,10 +15,10 @@ _OTHER_PROBLEMS = ("no_key", "key_usage", "key_unsupported")
 async def examine(probe: Probe) -> list[Finding]:
     certificates = (await probe.listing())["certificates"]
     if not certificates:
-        return [Finding("certificates", "none", "warning")]
+        return [Finding("certificates.usable", "none", "warning")]
     findings = [_of_certificate(certificate, probe.now()) for certificate in certificates]
     if not any(finding.case in ("valid", "ends_soon") for finding in findings):
-        findings.append(Finding("certificates", "none_usable", "error"))
+        findings.append(Finding("certificates.usable", "none_usable", "error"))
     return findings
 
 
@@ -32,19 +32,19 @@ def _of_certificate(certificate: dict[str, Any], now: datetime) -> Finding:
         "days": (end - now).days,
     }
     if now > end:
-        return Finding("certificates", "expired", "warning", facts)
+        return Finding("certificates.usable", "expired", "warning", facts)
     if now < begin:
-        return Finding("certificates", "not_yet_valid", "warning", facts)
+        return Finding("certificates.usable", "not_yet_valid", "warning", facts)
     for problem in _OTHER_PROBLEMS:
         if problem in certificate["problems"]:
-            return Finding("certificates", problem, "warning", facts)
+            return Finding("certificates.usable", problem, "warning", facts)
     if end - now <= SOON:
-        return Finding("certificates", "ends_soon", "warning", facts)
-    return Finding("certificates", "valid", "ok", facts)
+        return Finding("certificates.usable", "ends_soon", "warning", facts)
+    return Finding("certificates.usable", "valid", "ok", facts)
 
 
 def _time(value: str) -> datetime:
     return datetime.fromisoformat(value).astimezone(UTC)
 
 
-CHECK = Check("certificates", examine, requires=("tokens",))
+CHECK = Check("certificates.usable", examine, requires=("tokens.seen",))

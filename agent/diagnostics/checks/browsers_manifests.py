@@ -17,7 +17,7 @@ _ALLOWED = ("allowed_origins", "allowed_extensions")
 async def examine(probe: Probe) -> list[Finding]:
     browsers = probe.browsers()
     if not browsers:
-        return [Finding("manifests", "no_browsers", "warning")]
+        return [Finding("browsers.manifests", "no_browsers", "warning")]
     return [_of_browser(probe, browser, path) for browser, path in browsers]
 
 
@@ -26,23 +26,23 @@ def _of_browser(probe: Probe, browser: Browser, path: Path) -> Finding:
     try:
         raw = probe.read(path)
     except OSError as error:
-        return Finding("manifests", "unreadable", "error", {**facts, "reason": error.strerror or "unreadable"})
+        return Finding("browsers.manifests", "unreadable", "error", {**facts, "reason": error.strerror or "unreadable"})
     if raw is None:
-        return Finding("manifests", "absent", "warning", facts)
+        return Finding("browsers.manifests", "absent", "warning", facts)
     manifest = _parsed(raw)
     expected = content(browser.family, probe.launcher())
     if manifest is None or (manifest.get("name"), manifest.get("type")) != (expected["name"], expected["type"]):
-        return Finding("manifests", "damaged", "error", facts)
+        return Finding("browsers.manifests", "damaged", "error", facts)
     launcher = Path(str(manifest.get("path", "")))
     if not probe.is_program(launcher):
-        return Finding("manifests", "launcher_absent", "error", {**facts, "launcher": str(launcher)})
+        return Finding("browsers.manifests", "launcher_absent", "error", {**facts, "launcher": str(launcher)})
     if any(not set(_names(expected.get(key))) <= set(_names(manifest.get(key))) for key in _ALLOWED):
-        return Finding("manifests", "other_extension", "error", facts)
+        return Finding("browsers.manifests", "other_extension", "error", facts)
     if launcher != probe.launcher():
-        return Finding("manifests", "other_launcher", "warning", {**facts, "launcher": str(launcher)})
+        return Finding("browsers.manifests", "other_launcher", "warning", {**facts, "launcher": str(launcher)})
     if not _leads_here(probe, launcher):
-        return Finding("manifests", "launcher_outdated", "error", {**facts, "launcher": str(launcher)})
-    return Finding("manifests", "present", "ok", facts)
+        return Finding("browsers.manifests", "launcher_outdated", "error", {**facts, "launcher": str(launcher)})
+    return Finding("browsers.manifests", "present", "ok", facts)
 
 
 def _leads_here(probe: Probe, launcher: Path) -> bool:
@@ -65,4 +65,4 @@ def _names(value: object) -> list[str]:
     return [str(name) for name in value] if isinstance(value, list) else []
 
 
-CHECK = Check("manifests", examine)
+CHECK = Check("browsers.manifests", examine)

@@ -12,12 +12,12 @@ ERROR = 300  # seconds
 async def examine(probe: Probe) -> list[Finding]:
     offset = await probe.clock_offset()
     if offset is None:
-        return [Finding("clock", "no_source", "unknown")]
+        return [Finding("time.clock", "no_source", "unknown")]
     seconds = round(abs(offset))
     if abs(offset) <= WARNING:
-        return [Finding("clock", "right", "ok", {"seconds": seconds})]
+        return [Finding("time.clock", "right", "ok", {"seconds": seconds})]
     case = "behind" if offset > 0 else "ahead"
-    return [Finding("clock", case, "error" if abs(offset) > ERROR else "warning", {"seconds": seconds})]
+    return [Finding("time.clock", case, "error" if abs(offset) > ERROR else "warning", {"seconds": seconds})]
 
 
-CHECK = Check("clock", examine)
+CHECK = Check("time.clock", examine)

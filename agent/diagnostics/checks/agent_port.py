@@ -10,22 +10,22 @@ HOST = "127.0.0.1"
 
 
 async def examine(probe: Probe) -> list[Finding]:
-    status = await probe.call("status", {})
+    status = await probe.status()
     port = status["port"]
     if not port:
-        return [Finding("loopback_port", "none", "warning")]
+        return [Finding("agent.port", "none", "warning")]
     facts: dict[str, Fact] = {"port": int(port), "host": HOST}
     listeners = probe.listeners(port)
     ours = probe.sockets_of(int(status["pid"]))
     at_host = [listener for listener in listeners or () if listener.host in (HOST, "0.0.0.0")]  # noqa: S104 - compared
     if listeners is not None and not at_host:
-        return [Finding("loopback_port", "closed", "error", facts)]
+        return [Finding("agent.port", "closed", "error", facts)]
     foreign = [listener.user for listener in at_host if ours and listener.inode not in ours]
     if foreign:
-        return [Finding("loopback_port", "foreign", "error", {**facts, "user": foreign[0]})]
+        return [Finding("agent.port", "foreign", "error", {**facts, "user": foreign[0]})]
     if not await probe.connects(HOST, port):
-        return [Finding("loopback_port", "unreachable", "error", facts)]
-    return [Finding("loopback_port", "open", "ok", facts)]
+        return [Finding("agent.port", "unreachable", "error", facts)]
+    return [Finding("agent.port", "open", "ok", facts)]
 
 
-CHECK = Check("loopback_port", examine, requires=("agent",))
+CHECK = Check("agent.port", examine, requires=("agent.running",))

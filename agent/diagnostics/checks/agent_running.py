@@ -9,12 +9,12 @@ from agent.errors import Fact
 
 async def examine(probe: Probe) -> list[Finding]:
     if not await probe.agent_answers():
-        return [Finding("agent", "not_running", "error", blocking=True)]
-    status = await probe.call("status", {})
+        return [Finding("agent.running", "not_running", "error", blocking=True)]
+    status = await probe.status()
     facts: dict[str, Fact] = {"version": str(status["version"]), "pid": int(status["pid"])}
     if status["version"] != probe.version:
-        return [Finding("agent", "other_version", "warning", {**facts, "installed": probe.version})]
-    return [Finding("agent", "running", "ok", facts)]
+        return [Finding("agent.running", "other_version", "warning", {**facts, "installed": probe.version})]
+    return [Finding("agent.running", "running", "ok", facts)]
 
 
-CHECK = Check("agent", examine)
+CHECK = Check("agent.running", examine)
