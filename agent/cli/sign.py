@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +70,8 @@ def command(
         check_room(target, size)
     progress = Progress(context)
 
-    def finish(result: dict[str, Any]) -> None:
-        write_signature(target, result, document, force, progress.writing)
+    async def finish(result: dict[str, Any]) -> None:
+        await write_signature(target, result, document, force, progress.writing)
         progress.close()
         _tell(context, target, result, kind["level"], as_json)
 
@@ -102,7 +102,7 @@ async def _signed(
     kind: Kind,
     parameters: dict[str, Any],
     progress: Progress,
-    finish: Callable[[dict[str, Any]], None],
+    finish: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
     """`finish` is called before the session ends: that waits for what the window still has to ask, about the PIN."""
     async with context.session(choice, progress.notified) as call:
@@ -110,7 +110,7 @@ async def _signed(
             parameters = await _chosen(context, call, parameters)
         elif kind == "window":
             complain(context.text("sign.answer_in_window"))
-        finish(await call("sign_file", {**parameters, "progress": progress.name}))
+        await finish(await call("sign_file", {**parameters, "progress": progress.name}))
 
 
 async def _chosen(context: Context, call: Call, parameters: dict[str, Any]) -> dict[str, Any]:

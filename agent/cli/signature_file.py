@@ -3,7 +3,9 @@ before and behind the content, and reads files but writes none that anybody name
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,23 +13,45 @@ from typing import Any, BinaryIO
 from agent.cli.writing import write, write_by
 
 
-def write_signature(
+async def write_signature(
     target: Path, result: dict[str, Any], document: Path, force: bool, told: Callable[[int, int], None]
 ) -> None:
-    """Take the signature out of the result and write it. `told`: bytes written, of how many, where there are many.
+    """Take the signature out of the result and write it, in a thread: Ctrl-C cancels this task, the thread gives up.
 
-    Raises FileUnwritable, and where the document was put in FileUnreadable and FileChanged.
+    `told`: bytes written, of how many, where there are many. Raises FileUnwritable, and where the document was put in
+    FileUnreadable and FileChanged.
     """
+    given_up = threading.Event()
+    try:
+        await asyncio.to_thread(_write, target, result, document, force, told, given_up)
+    finally:
+        given_up.set()
+
+
+def _write(
+    target: Path,
+    result: dict[str, Any],
+    document: Path,
+    force: bool,
+    told: Callable[[int, int], None],
+    given_up: threading.Event,
+) -> None:
     surroundings, signature = result.pop("around", None), result.pop("signature")
     if surroundings is not None:
-        write_by(target, lambda file: _attached(file, surroundings, document, told), force)
+        write_by(target, lambda file: _attached(file, surroundings, document, told, given_up), force)
     elif result.get("encoding", "der") == "der":
         write(target, base64.b64decode(signature), force)
     else:
         write(target, signature.encode("ascii"), force)
 
 
-def _attached(file: BinaryIO, surroundings: dict[str, Any], document: Path, told: Callable[[int, int], None]) -> None:
+def _attached(
+    file: BinaryIO,
+    surroundings: dict[str, Any],
+    document: Path,
+    told: Callable[[int, int], None],
+    given_up: threading.Event,
+) -> None:
     from agent.api.files import open_file
     from agent.cms.stream import Around
     from agent.signing.large import Content, write_attached
@@ -36,4 +60,4 @@ def _attached(file: BinaryIO, surroundings: dict[str, Any], document: Path, told
     digest = bytes.fromhex(surroundings["digest"])
     with open_file(document) as source:
         content = Content(surroundings["size"], surroundings["digest_algorithm"], digest)
-        write_attached(source, file, around, content, str(document), told)
+        write_attached(source, file, around, content, str(document), told, given_up)

@@ -151,12 +151,18 @@ class Content(NamedTuple):
 
 
 def write_attached(
-    source: BinaryIO, target: BinaryIO, surroundings: Around, content: Content, name: str, told: Told = nobody
+    source: BinaryIO,
+    target: BinaryIO,
+    surroundings: Around,
+    content: Content,
+    name: str,
+    told: Told = nobody,
+    given_up: threading.Event | None = None,
 ) -> None:
-    """Write header, content and tail. Raises FileChanged where the content is not what was signed, and OSError."""
+    """Write header, content, tail. Raises FileChanged where the content is not what was signed, Cancelled, OSError."""
     digest = new_digest(content.algorithm)
     target.write(surroundings.header)
-    taken = pour(source, (digest.update, target.write), 0, content.size, told=told)
+    taken = pour(source, (digest.update, target.write), 0, content.size, told=told, given_up=given_up)
     if taken != content.size or digest.digest() != content.digest:
         raise FileChanged(path=name)
     target.write(surroundings.tail)

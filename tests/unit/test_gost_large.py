@@ -41,7 +41,7 @@ async def test_the_engine_accepts_large_files_detached_and_attached(
     assert isinstance(prompt, SigningPrompt)
     assert prompt.document.digest_algorithm == (f"streebog{kind[4:7]}" if named else "sha256")
     attached = (await core.call(core.command(), "sign_file", {**asked, "attached": True}))["result"]
-    write_signature(tmp_path / "large.p7m", attached, path, False, nobody)
+    await write_signature(tmp_path / "large.p7m", attached, path, False, nobody)
     judged = gost.cms_verify((tmp_path / "large.p7m").read_bytes(), gost.root(kind), None)
     assert (judged.returncode, judged.stdout) == (0, CONTENT), judged.stderr.decode()
 

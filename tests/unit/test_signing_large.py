@@ -190,7 +190,7 @@ async def test_openssl_accepts_a_large_attached_signature(core: Core, large: Pat
     if force:
         target.write_text("before")
     seen: list[int] = []
-    write_signature(target, dict(result), large, force, lambda done, _size: seen.append(done))
+    await write_signature(target, dict(result), large, force, lambda done, _size: seen.append(done))
     assert seen[-1] == LARGE
     answer = {"result": {**result, "signature": base64.b64encode(target.read_bytes()).decode()}}
     assert hashlib.sha256(judge(tmp_path, answer, None)).digest() == openssl_digest(large)
@@ -208,7 +208,7 @@ async def test_a_file_that_changed_before_it_is_put_in_leaves_nothing(
     change(large)
     os.utime(large, ns=(status.st_atime_ns, status.st_mtime_ns))  # nothing but the content tells
     with pytest.raises(FileChanged):
-        write_signature(folder / "large.p7m", dict(result), large, False, nobody)
+        await write_signature(folder / "large.p7m", dict(result), large, False, nobody)
     assert list(folder.iterdir()) == []
 
 
@@ -222,7 +222,7 @@ async def test_a_full_disk_leaves_what_was_there(core: Core, large: Path, tmp_pa
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGE // 2, limits[1]))
     try:
         with pytest.raises(FileUnwritable):
-            write_signature(target, dict(result), large, True, nobody)
+            await write_signature(target, dict(result), large, True, nobody)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path.name for path in folder.iterdir()] == ["large.p7m"]
@@ -235,7 +235,7 @@ async def test_a_signature_never_takes_the_place_of_a_file_that_came_meanwhile(c
     result = (await signed(core, document))["result"]
     target.write_text("another's")
     with pytest.raises(FileUnwritable):
-        write_signature(target, result, document, False, nobody)
+        await write_signature(target, result, document, False, nobody)
     assert target.read_text() == "another's"
 
 
