@@ -28,7 +28,7 @@ import os
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,11 @@ class Journal:
         """Write something that is over already (connect, refuse, forget, settings). Raises JournalUnwritable."""
         return self._announced(self._append(kind, facts))
 
+    def note_all(self, kind: str, rows: Sequence[Mapping[str, Fact]], *, durable: bool = True) -> int:
+        """Write many entries at once, which wait for the disk once; the number of the last one. Not `durable`: as of
+        `begin`. All of them are written or none. Raises JournalUnwritable."""
+        return self._announced(self._append(kind, *rows, durable=durable))
+
     def entries(self, limit: int) -> list[Entry]:
         """The newest `limit` entries, oldest first. Raises FileUnreadable."""
         newest = "SELECT * FROM entries ORDER BY number DESC LIMIT ?"
@@ -141,16 +146,17 @@ class Journal:
             self._announce(entry.number, entry.hash)
         return entry.number
 
-    def _append(self, kind: str, facts: Mapping[str, Fact], *, durable: bool = True) -> Entry:
-        text = _facts_text(facts)
+    def _append(self, kind: str, *rows: Mapping[str, Fact], durable: bool = True) -> Entry:
+        """The last of the new entries."""
+        texts = [_facts_text(facts) for facts in rows]
         with self._lock:
             try:
                 try:
-                    return _insert(self._open(), self._now(), kind, text, durable)
+                    return _insert(self._open(), self._now(), kind, texts, durable)
                 except sqlite3.DatabaseError as error:
                     if not _is_damage(error):
                         raise
-                    return _insert(self._begin_anew(error), self._now(), kind, text, durable)
+                    return _insert(self._begin_anew(error), self._now(), kind, texts, durable)
             except (sqlite3.Error, OSError) as error:
                 self._drop()
                 raise JournalUnwritable(reason=str(error)) from error
@@ -255,11 +261,13 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _insert(connection: sqlite3.Connection, time: str, kind: str, facts: str, durable: bool) -> Entry:
+def _insert(connection: sqlite3.Connection, time: str, kind: str, rows: Sequence[str], durable: bool) -> Entry:
     # In WAL mode NORMAL writes a commit without waiting for the disk; the next FULL one takes it along, in order.
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     with _transaction(connection):
-        return _insert_row(connection, time, kind, facts)
+        for facts in rows:
+            entry = _insert_row(connection, time, kind, facts)
+    return entry
 
 
 def _insert_row(connection: sqlite3.Connection, time: str, kind: str, facts: str) -> Entry:

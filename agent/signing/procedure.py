@@ -22,17 +22,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
-from agent.algorithms import SignatureAlgorithm, digest_named
+from agent.algorithms import SignatureAlgorithm
 from agent.certificates import libraries
 from agent.consent.origins import shown_origin
 from agent.consent.prompter import ChoicePrompt, Dialogue, Prompter, ShownDocument, SigningPrompt
 from agent.errors import (
-    AlgorithmUnsupported,
-    CertificateUnknown,
-    CertificateUnusable,
-    DigestLength,
     NoCertificate,
     PeroError,
     PinCancelled,
@@ -41,21 +35,20 @@ from agent.errors import (
 )
 from agent.ipc.pin import PinSource
 from agent.journal import Journal
-from agent.model import CertificateEntry, Digest, Listing, TokenState
+from agent.model import CertificateEntry, Listing, TokenState
+from agent.signing.choosing import checked, fitting, not_offered, usable
 from agent.signing.filters import Filter
-from agent.signing.fitting import Candidate, candidates, left_out, signing_with, unable
+from agent.signing.fitting import Candidate, candidates, left_out
 from agent.signing.follow_up import FollowUps, Give, until
 from agent.signing.intention import Intention, intention
 from agent.signing.levels import Levels
-from agent.signing.making import Format, format_named
+from agent.signing.making import Format
 from agent.signing.offering import Offer
 from agent.signing.offering import Tokens as OfferedTokens
-from agent.signing.options import check
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
 from agent.signing.request import SignRequest, SignResult
-from agent.signing.sign_in import check_document
-from agent.signing.steps import aside, is_large, make
+from agent.signing.steps import make
 
 ChangePin = Callable[[TokenState, Prompter, str], Awaitable[None]]  # the last one: the language
 
@@ -85,7 +78,7 @@ class Signing:
 
     async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
         """Raises the errors of each step; whatever is raised stands in the journal."""
-        form = await _checked(request)
+        form = await checked(request)
         document = shown(request.document)
         with self._intention(request, document, prompter.kind) as begun:  # 2, 9
             await self._levels.check(request.options)
@@ -131,7 +124,7 @@ class Signing:
                     language=language,
                     insert_token=offer.now.insert_token,
                 )
-                chosen = _usable(offer.candidate(await prompter.choose_certificate(prompt, offer.updates())))
+                chosen = usable(offer.candidate(await prompter.choose_certificate(prompt, offer.updates())))
             begun.ended("chosen", origin=origin, certificate=chosen.entry.thumbprint)
         return chosen
 
@@ -150,8 +143,8 @@ class Signing:
             self._load_libraries()
             offer = Offer(
                 self._tokens,
-                lambda listing: _fitting(listing, request, self._now()),
-                lambda listing: _not_offered(listing, request, self._now()),
+                lambda listing: fitting(listing, request, self._now()),
+                lambda listing: not_offered(listing, request, self._now()),
                 prompter,
                 request.language,
             )
@@ -170,7 +163,7 @@ class Signing:
             async with prompter.ask_signature(prompt, offer.updates()) as dialogue:  # 3
                 last: PeroError | None = None
                 while True:
-                    chosen = _usable(offer.candidate(await _confirmed(dialogue, last, offer)))
+                    chosen = usable(offer.candidate(await _confirmed(dialogue, last, offer)))
                     patience.renew()
                     try:
                         result = await self._make(request, form, chosen, offer.listing, dialogue, entry)  # 4 to 8
@@ -222,73 +215,6 @@ async def _confirmed(dialogue: Dialogue, last: PeroError | None, offer: Offer) -
         if offer.is_empty:
             raise NoCertificate() from None
         raise
-
-
-def _fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
-    """The certificates to offer; of the one that was named, only that. Raises CertificateUnknown, CertificateUnusable,
-    AlgorithmUnsupported, and NoCertificate where there is nobody to look at an empty window for."""
-    wanted = request.filter
-    if request.certificate is not None:
-        wanted = msgspec.structs.replace(wanted, thumbprints=(request.certificate,))
-    found = candidates(listing, wanted, now)
-    if request.certificate is not None:
-        if not found:
-            raise CertificateUnknown(thumbprint=request.certificate)
-        _usable(found[0])
-    digests, padding = request.digests, request.options.padding
-    found = signing_with(found, digests, padding)
-    if not found and request.certificate is not None:
-        raise AlgorithmUnsupported(algorithm=digests[0].name if digests else padding)
-    if not found:
-        raise NoCertificate()
-    return found
-
-
-def _not_offered(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
-    """The other certificates, with the reasons; none where one was named."""
-    if request.certificate is not None:
-        return ()
-    fitting = candidates(listing, request.filter, now)
-    signing = signing_with(fitting, request.digests, request.options.padding)
-    return (*unable(one for one in fitting if one not in signing), *left_out(listing, request.filter, now))
-
-
-def _usable(candidate: Candidate) -> Candidate:
-    """The candidate, if it can sign: what a window says is checked again here."""
-    if candidate.problems:
-        raise _unusable(candidate)
-    return candidate
-
-
-def _unusable(candidate: Candidate) -> CertificateUnusable:
-    description = candidate.description
-    days = {"from_day": f"{description.not_before:%Y-%m-%d}", "to_day": f"{description.not_after:%Y-%m-%d}"}
-    return CertificateUnusable(thumbprint=description.thumbprint, reason=candidate.problems[0], **days)
-
-
-async def _checked(request: SignRequest) -> Format:
-    """The format asked for. What can never be signed is refused here, before anybody is asked anything.
-
-    Raises BadParameters, DigestLength, AlgorithmUnsupported, and what the format says of the document.
-    """
-    check(
-        request.options,
-        request.document,
-        attached=request.attached,
-        digest_named=request.digest_algorithm is not None,
-    )
-    form = format_named(request.options.format)
-    _ = request.digests
-    if isinstance(request.document, Digest):
-        expected = digest_named(request.document.algorithm).size
-        if len(request.document.value) != expected:
-            raise DigestLength(
-                algorithm=request.document.algorithm, expected=expected, given=len(request.document.value)
-            )
-    if not request.audience:
-        check_document(request.document)
-    await aside(form.slow or is_large(request), lambda: form.look(request.document, request.options))
-    return form
 
 
 def _facts(request: SignRequest, document: ShownDocument, asked_by: str) -> dict[str, str | int | bool | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from agent.algorithms import SignatureAlgorithm, new_digest
 from agent.certificates.chain import chain_for
 from agent.certificates.description import Description, signing_algorithm
 from agent.cms.encodings import encoded
+from agent.cms.formats import Prepared
 from agent.model import Digest, Document, Listing, Streamed, unwatched
 from agent.signing.fitting import Candidate
 from agent.signing.levels import Levels, check_certificate
@@ -23,6 +24,21 @@ from agent.signing.task import Task
 LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
 Result = TypeVar("Result")
 SignDigest = Callable[[SignatureAlgorithm, bytes, bytes], Awaitable[bytes]]  # a digest, and what it is of
+
+
+class Ready(NamedTuple):
+    """What is to be signed, and all that makes a signature of it."""
+
+    request: SignRequest
+    form: Format
+    chosen: Candidate
+    task: Task
+    prepared: Prepared
+    digest: bytes
+
+    @property
+    def is_slow(self) -> bool:
+        return self.form.slow or is_large(self.request)
 
 
 async def make(
@@ -36,17 +52,30 @@ async def make(
 ) -> SignResult:
     """`sign` has the digest signed by the chosen key: the PIN is used there, and nothing that could be known before
     fails after it. Raises the errors of each step."""
-    task = await _task(request, chosen, listing, moment)
+    ready = await prepare(request, form, chosen, chain_of(chosen, listing), moment)
+    signature = await sign(ready.task.algorithm, ready.digest, ready.prepared.signed)  # 6
+    return await finish(ready, signature, levels)
+
+
+async def prepare(
+    request: SignRequest, form: Format, chosen: Candidate, chain: tuple[bytes, ...], moment: datetime
+) -> Ready:
+    """Step 5. Raises its errors."""
+    task = await _task(request, chosen, chain, moment)
     check_certificate(request.options, task.certificate)
-    slow = form.slow or is_large(request)
-    prepared = await aside(slow, lambda: form.prepare(task))  # 5
+    prepared = await aside(form.slow or is_large(request), lambda: form.prepare(task))
     digest = new_digest(task.algorithm.digest.name, prepared.signed).digest()
-    signature = await sign(task.algorithm, digest, prepared.signed)  # 6
-    completed = await aside(slow, lambda: prepared.complete(signature))  # 7
+    return Ready(request, form, chosen, task, prepared, digest)
+
+
+async def finish(ready: Ready, signature: bytes, levels: Levels) -> SignResult:
+    """Steps 7 and 8. Raises their errors."""
+    request, form, task = ready.request, ready.form, ready.task
+    completed = await aside(ready.is_slow, lambda: ready.prepared.complete(signature))  # 7
     completed, level = await levels.raised(
         completed, request.options, task.certificate, task.chain, task.algorithm.digest.name
     )
-    await aside(slow, lambda: form.verify(task, completed, level))  # 8
+    await aside(ready.is_slow, lambda: form.verify(task, completed, level))  # 8
     if isinstance(request.document, Document | Streamed) and request.document.unchanged is not unwatched:
         await asyncio.to_thread(request.document.unchanged)
     detached = form.is_detached(request.options, request.attached)
@@ -55,12 +84,18 @@ async def make(
         detached=detached,
         options=msgspec.structs.replace(request.options, level=level),
         media_type=form.media_type(detached),
-        candidate=chosen,
+        candidate=ready.chosen,
         chain=task.chain,
     )
 
 
-async def _task(request: SignRequest, chosen: Candidate, listing: Listing, moment: datetime) -> Task:
+def chain_of(chosen: Candidate, listing: Listing) -> tuple[bytes, ...]:
+    """DER, of what lies beside the certificate and elsewhere."""
+    others = (other.der for other in listing.certificates)
+    return chain_for(chosen.description.der, (*chosen.entry.chain, *others))
+
+
+async def _task(request: SignRequest, chosen: Candidate, chain: tuple[bytes, ...], moment: datetime) -> Task:
     description = chosen.description
     algorithm = _algorithm(request, description)
     return Task(
@@ -69,7 +104,7 @@ async def _task(request: SignRequest, chosen: Candidate, listing: Listing, momen
         attached=request.attached,
         options=request.options,
         certificate=description,
-        chain=chain_for(description.der, (*chosen.entry.chain, *(other.der for other in listing.certificates))),
+        chain=chain,
         algorithm=algorithm,
         moment=moment,
         token=chosen.entry.token.label,

@@ -1,0 +1,84 @@
+"""Before anybody is asked: whether a document can be signed so, and which certificates are on offer for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from agent.algorithms import digest_named
+from agent.errors import AlgorithmUnsupported, CertificateUnknown, CertificateUnusable, DigestLength, NoCertificate
+from agent.model import Digest, Listing
+from agent.signing.fitting import Candidate, candidates, left_out, signing_with, unable
+from agent.signing.making import Format, format_named
+from agent.signing.options import check
+from agent.signing.request import SignRequest
+from agent.signing.sign_in import check_document
+from agent.signing.steps import aside, is_large
+
+
+def fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
+    """The certificates to offer; of the one that was named, only that. Raises CertificateUnknown, CertificateUnusable,
+    AlgorithmUnsupported, and NoCertificate where there is nobody to look at an empty window for."""
+    wanted = request.filter
+    if request.certificate is not None:
+        wanted = msgspec.structs.replace(wanted, thumbprints=(request.certificate,))
+    found = candidates(listing, wanted, now)
+    if request.certificate is not None:
+        if not found:
+            raise CertificateUnknown(thumbprint=request.certificate)
+        usable(found[0])
+    digests, padding = request.digests, request.options.padding
+    found = signing_with(found, digests, padding)
+    if not found and request.certificate is not None:
+        raise AlgorithmUnsupported(algorithm=digests[0].name if digests else padding)
+    if not found:
+        raise NoCertificate()
+    return found
+
+
+def not_offered(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
+    """The other certificates, with the reasons; none where one was named."""
+    if request.certificate is not None:
+        return ()
+    fitting = candidates(listing, request.filter, now)
+    signing = signing_with(fitting, request.digests, request.options.padding)
+    return (*unable(one for one in fitting if one not in signing), *left_out(listing, request.filter, now))
+
+
+def usable(candidate: Candidate) -> Candidate:
+    """The candidate, if it can sign: what a window says is checked again here."""
+    if candidate.problems:
+        raise _unusable(candidate)
+    return candidate
+
+
+def _unusable(candidate: Candidate) -> CertificateUnusable:
+    description = candidate.description
+    days = {"from_day": f"{description.not_before:%Y-%m-%d}", "to_day": f"{description.not_after:%Y-%m-%d}"}
+    return CertificateUnusable(thumbprint=description.thumbprint, reason=candidate.problems[0], **days)
+
+
+async def checked(request: SignRequest) -> Format:
+    """The format asked for. What can never be signed is refused here, before anybody is asked anything.
+
+    Raises BadParameters, DigestLength, AlgorithmUnsupported, and what the format says of the document.
+    """
+    check(
+        request.options,
+        request.document,
+        attached=request.attached,
+        digest_named=request.digest_algorithm is not None,
+    )
+    form = format_named(request.options.format)
+    _ = request.digests
+    if isinstance(request.document, Digest):
+        expected = digest_named(request.document.algorithm).size
+        if len(request.document.value) != expected:
+            raise DigestLength(
+                algorithm=request.document.algorithm, expected=expected, given=len(request.document.value)
+            )
+    if not request.audience:
+        check_document(request.document)
+    await aside(form.slow or is_large(request), lambda: form.look(request.document, request.options))
+    return form
