@@ -68,6 +68,8 @@ async def signed(core: Core, content: bytes = TEXT, **options: Any) -> tuple[byt
 
 
 async def refused(core: Core, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The error's data. Who is asked for it nevertheless tries once and gives up."""
+    core.person.answers = core.person.answers or [None, Refused()]
     answer = await core.call(core.page(), "sign", parameters)
     assert "error" in answer, answer
     data: dict[str, Any] = answer["error"]["data"]
@@ -294,7 +296,6 @@ async def test_an_authority_that_fails_after_the_pin_is_shown_and_gives_no_lower
     stamping: Core,
 ) -> None:
     stamping.authorities.stamps = LOST
-    stamping.person.answers = [None, Refused()]
     data = await refused(stamping, asked(level="t"))
     assert (data["name"], data["facts"]["possible_level"]) == ("timestamp_unavailable", "b")
     assert [one.name for one in stamping.person.failures] == ["timestamp_unavailable"]
@@ -315,13 +316,11 @@ async def test_a_time_stamp_of_other_octets_never_leaves(stamping: Core) -> None
     stamp = stamping.authorities.stamps
     assert callable(stamp)
     stamping.authorities.stamps = lambda octets, digest: stamp(b"other" + octets, digest)
-    stamping.person.answers = [None, Refused()]
     data = await refused(stamping, asked(level="t"))
     assert data["name"] == "signature_wrong"
 
 
 async def test_a_certificate_that_names_no_revocation_service_costs_no_pin_for_lt(stamping: Core) -> None:
-    stamping.person.answers = [None, Refused()]
     data = await refused(stamping, asked(level="lt"))
     assert (data["name"], data["facts"]["possible_level"]) == ("revocation_unaddressed", "t")
     assert stamping.tokens.signed == 0
