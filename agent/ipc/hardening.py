@@ -26,6 +26,17 @@ def harden(*, secret: bool) -> None:
         _prctl(_PR_SET_DUMPABLE, 0)
 
 
+def limit_memory(size: int) -> None:
+    """Let the system refuse this process more than so many bytes for its data (Linux: setrlimit(2), RLIMIT_DATA)."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most == resource.RLIM_INFINITY or most > size:
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
 def die_with_parent() -> None:
     """Ask the kernel to end this process when its parent ends (Linux); elsewhere the end of the channel does it."""
     if sys.platform == "linux":

@@ -123,6 +123,12 @@ class Signed(msgspec.Struct, frozen=True, tag=True):
     digest_order: str = ""  # as in Done
 
 
+class Spent(msgspec.Struct, frozen=True, tag=True):
+    """The worker's memory grew too far: it still answers what it was asked, and wants to be asked no more."""
+
+    memory: int  # bytes
+
+
 class FoundCertificate(msgspec.Struct, frozen=True):
     der: bytes
     has_key: bool | None  # None: not known before login
@@ -158,7 +164,7 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
 
 
 Request = List | Look | Sign | SignMany | More | Manage | AddKeyFile | ForgetKeyFile | Withdraw
-Event = Loaded | Started | Waiting | Ready | Signed | Done | Failure
+Event = Loaded | Started | Waiting | Spent | Ready | Signed | Done | Failure
 
 _encoder = msgspec.json.Encoder()
 _requests = msgspec.json.Decoder(Request)

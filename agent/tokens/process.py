@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -25,6 +26,9 @@ FREE_DEATHS = 3  # deaths in a row after which a worker is started again at once
 LONGEST_BACK_OFF = 60.0  # seconds
 _END_GRACE = 3.0  # seconds that a worker has to end when it is told to
 _REQUEST_LIMIT = 200  # requests at one worker
+_LAST_WORDS = 1.0  # seconds in which what a dead worker said is still read, where a child of it holds the socket
+
+_log = logging.getLogger("pero.tokens")
 
 
 class Asked(NamedTuple):
@@ -185,6 +189,15 @@ class WorkerProcess:
     # events
 
     async def _read(self, running: Running, reader: asyncio.StreamReader) -> None:
+        """Until the socket ends, or the process does: a child that it left behind may hold the socket for ever."""
+        events = asyncio.create_task(self._events(running, reader))
+        ended = asyncio.create_task(running.ended())
+        await asyncio.wait({events, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({events}, timeout=_LAST_WORDS)
+        events.cancel()
+        await self._gone(running, ended)
+
+    async def _events(self, running: Running, reader: asyncio.StreamReader) -> None:
         try:
             while True:
                 header = await reader.readexactly(framing.HEADER)
@@ -194,7 +207,6 @@ class WorkerProcess:
             pass
         except (framing.FrameError, msgspec.MsgspecError):  # the module overwrote the worker's memory
             running.kill()
-        await self._gone(running)
 
     def _handle(self, running: Running, event: messages.Event) -> None:
         running.limit = None
@@ -213,6 +225,10 @@ class WorkerProcess:
                     running.waiting.add(number)
                 if number in running.heard:
                     running.heard[number](event)
+            case messages.Spent(memory=memory):
+                _log.warning("worker_spent module=%s memory=%d", self.module, memory)
+                running.spent = True
+                self._forget(running)
             case messages.Done(id=number):
                 self._deaths, self._last_death = 0, None
                 running.settle(number, event)
@@ -242,6 +258,8 @@ class WorkerProcess:
             running.set_timer(limit, lambda: self._kill_hung(running, limit))
         elif running.asked:
             running.set_timer(None, lambda: None)
+        elif running.spent:
+            self._end(running)
         else:
             running.set_timer(self._idle, lambda: self._end(running))
 
@@ -262,14 +280,14 @@ class WorkerProcess:
         running.writer.close()
         running.set_timer(_END_GRACE, lambda: self._kill_hung(running, _END_GRACE))
 
-    async def _gone(self, running: Running) -> None:
-        """The data socket ended: the worker is dead or dying."""
+    async def _gone(self, running: Running, ended: asyncio.Task[int]) -> None:
+        """The worker is dead or dying."""
         self._forget(running)
         running.control.close()
         running.writer.close()
         if running.hung is None:
             running.set_timer(_END_GRACE, running.kill)
-        status = await running.process.wait()
+        status = await ended
         running.set_timer(None, lambda: None)
         self._alive.discard(running)
         if not running.ending or running.asked:

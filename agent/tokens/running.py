@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 from agent.errors import PeroError
+from agent.ipc import processes
 from agent.tokens import messages
 
 Heard = Callable[[messages.Ready | messages.Signed], None]
@@ -27,6 +28,7 @@ class Running:
         self.limit: float | None = None  # seconds for the call of this moment, where a person is in it
         self.hung: float | None = None  # seconds of the deadline that passed
         self.ending = False
+        self.spent = False  # it ends as soon as it has answered what it was asked
         self.buried = False  # everything that was asked has been failed
         self.timer: asyncio.TimerHandle | None = None
         self.reading: asyncio.Task[None] | None = None
@@ -39,6 +41,12 @@ class Running:
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
+
+    async def ended(self) -> int:
+        """Wait for the end of the process, and end the children that it left behind; its exit status."""
+        status = await self.process.wait()
+        processes.end_group(self.process.pid)
+        return status
 
     def settle(self, number: int, answer: messages.Done | PeroError) -> None:
         """Give the answer to whoever still waits for it."""

@@ -27,8 +27,9 @@ from agent.errors import (
     PinLength,
     SoPinIncorrect,
 )
+from agent.ipc import processes
 from agent.ipc.descriptors import receive_descriptor
-from agent.ipc.hardening import die_with_parent, harden
+from agent.ipc.hardening import die_with_parent, harden, limit_memory
 from agent.ipc.pin import Accepted, Ask, Failed, Pin
 from agent.tokens import messages, tasks
 from agent.tokens.backend import Backend, ManyOperation, PinOperation
@@ -37,6 +38,8 @@ from agent.tokens.conversation import Asker, asker
 from native_host import framing
 
 _READ = 1 << 16  # bytes
+_GROWTH = 256 << 20  # bytes of memory that a module may lose before its worker asks for another in its place
+_MOST = 4 << 30  # bytes; a call that wants more is out of its mind
 AGAIN = (PinIncorrect, PinLength, PinInvalid, SoPinIncorrect, PassphraseIncorrect)  # another secret may do
 
 
@@ -76,6 +79,7 @@ class Worker:
         self._frames = framing.FrameBuffer(limit=messages.FRAME_LIMIT)
         self._open: dict[int, _Open] = {}
         self._ended = False
+        self._memory_limit: int | None = None  # bytes; None: told already
 
     def run(self) -> None:
         """Load the backend and serve until the data socket ends."""
@@ -84,6 +88,7 @@ class Worker:
         except PeroError as error:
             self._send(messages.Loaded(error=error.name, facts=error.facts))
             return
+        self._memory_limit = processes.memory() + _GROWTH
         self._selector.register(self._data, selectors.EVENT_READ, None)
         while not self._ended:
             for key, _ in self._selector.select():
@@ -91,9 +96,17 @@ class Worker:
                     self._receive()
                 elif key.data in self._open:  # not closed by the one before
                     self._answered(key.data)
+            self._look_at_memory()
         for number in list(self._open):
             self._close(number)
         self._backend.close()
+
+    def _look_at_memory(self) -> None:
+        """A peak is known at once; what is held now only at some length."""
+        limit = self._memory_limit
+        if limit is not None and processes.peak_memory() > limit and (memory := processes.memory()) > limit:
+            self._memory_limit = None
+            self._send(messages.Spent(memory))
 
     # requests
 
@@ -316,6 +329,7 @@ def _keep_modules_quiet() -> None:
 def main(arguments: list[str]) -> None:
     harden(secret=True)
     die_with_parent()
+    limit_memory(_MOST)
     data, control, kind, *place = arguments
     _keep_modules_quiet()
     channel, descriptors = socket.socket(fileno=int(data)), socket.socket(fileno=int(control))
