@@ -60,7 +60,9 @@ def asked(content: bytes = TEXT, **options: Any) -> dict[str, Any]:
 
 async def signed(core: Core, content: bytes = TEXT, **options: Any) -> tuple[bytes, dict[str, Any]]:
     """The octets that left, and the rest of the reply."""
+    core.person.answers = [None, Refused()]
     answer = await core.call(core.page(), "sign", asked(content, **options))
+    core.person.answers.clear()
     assert "result" in answer, answer
     result = answer["result"]
     text = result["encoding"] != "der"
