@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 600_000  # of PBKDF2-HMAC-SHA256, and of the MAC's own derivation
 STRONG_ROUNDS = 100_000  # a file with fewer is written anew
+MOST_ROUNDS = 10_000_000  # of all derivations of a file together: one that wants more wants the worker to hang
 _SALT = 16  # bytes
 _STRONG_HASHES = ("sha256", "sha384", "sha512")
 
@@ -30,7 +31,10 @@ class OpenedFile(NamedTuple):
 
 
 def check(content: bytes, name: str) -> None:
-    """Whether this is a PKCS#12 file at all, before anybody is asked for a passphrase. Raises KeyFileDamaged."""
+    """Whether this is a PKCS#12 file at all, before anybody is asked for a passphrase.
+
+    Raises KeyFileDamaged, AlgorithmUnsupported where a derivation would take minutes.
+    """
     from asn1crypto import pkcs12
 
     try:
@@ -40,8 +44,34 @@ def check(content: bytes, name: str) -> None:
         for safe in pfx.authenticated_safe:
             if safe["content_type"].native not in ("data", "encrypted_data"):
                 raise KeyFileDamaged(file=name)
+        rounds = _mac_rounds(pfx) + sum(_safe_rounds(safe) for safe in pfx.authenticated_safe)
     except (ValueError, TypeError, KeyError) as error:
         raise KeyFileDamaged(file=name) from error
+    if rounds > MOST_ROUNDS:
+        raise AlgorithmUnsupported(algorithm=f"PKCS#12, {rounds}")
+
+
+def _mac_rounds(pfx: Any) -> int:
+    return int(pfx["mac_data"]["iterations"].native) if pfx["mac_data"].native else 0
+
+
+def _safe_rounds(safe: Any) -> int:
+    """Those that can be seen without the passphrase."""
+    from asn1crypto import pkcs12
+
+    if safe["content_type"].native == "encrypted_data":
+        return _rounds(safe["content"]["encrypted_content_info"]["content_encryption_algorithm"])
+    bags = pkcs12.SafeContents.load(safe["content"].native)
+    shrouded = [bag for bag in bags if bag["bag_id"].native == "pkcs8_shrouded_key_bag"]
+    return sum(_rounds(bag["bag_value"]["encryption_algorithm"]) for bag in shrouded)
+
+
+def _rounds(algorithm: Any) -> int:
+    """Of PBKDF2 or of a derivation of PKCS#12; none where it has none (scrypt, whose memory openssl bounds)."""
+    try:
+        return int(algorithm.kdf_iterations)
+    except (ValueError, TypeError, KeyError):
+        return 0
 
 
 def open_file(content: bytes, passphrase: bytes, name: str) -> OpenedFile:

@@ -68,6 +68,7 @@ class _Open:
         self.slow = slow
         self.watched = True
         self.is_logged_in = False  # of a SignMany, until its end
+        self.is_passphrase = False  # what is asked for is that of a file
 
 
 class Worker:
@@ -201,6 +202,7 @@ class Worker:
 
     def _ask(self, number: int, ask: Ask) -> None:
         self._open[number].source.say(ask)
+        self._open[number].is_passphrase = ask.purpose == "passphrase"
         self._send(messages.Waiting(number))
 
     def _answered(self, number: int) -> None:
@@ -211,7 +213,8 @@ class Worker:
         if pin is None:
             self._fail(number, PinCancelled())
             return
-        self._send(messages.Started(number, person=request.person, slow=request.slow))
+        slow = request.slow and not request.is_passphrase  # no card is slow at a file
+        self._send(messages.Started(number, person=request.person, slow=slow))
         try:
             self._attempt(number, request, pin)
         finally:

@@ -34,6 +34,7 @@ class WritableSession(pkcs11.Session):
     def __init__(self, module: pkcs11.Module, opened: Any, token: str) -> None:
         super().__init__(module, opened, token)
         self._created: list[Any] = []
+        self._unsure: list[tuple[int, bytes, Value]] = []  # class, CKA_ID and CKA_VALUE of what no handle came for
 
     def error(self, code: int, operation: str) -> PeroError:
         """The same codes mean more in calls that write."""
@@ -71,18 +72,23 @@ class WritableSession(pkcs11.Session):
     def create(self, template: Template) -> Any:
         """C_CreateObject; the handle."""
         handle = LowLevel.CK_OBJECT_HANDLE()
+        self._unsure.append(_traces(template))
         self._check("C_CreateObject", self._low.C_CreateObject(self._session.session, _attributes(template), handle))
+        self._unsure.pop()
         self._created.append(handle)
         return handle
 
     def generate(self, mechanism: int, public: Template, private: Template) -> tuple[Any, Any]:
         """C_GenerateKeyPair; the handles of the public and the private key."""
         handles = LowLevel.CK_OBJECT_HANDLE(), LowLevel.CK_OBJECT_HANDLE()
+        unsure = (_traces(public), _traces(private))
+        self._unsure += unsure
         code = self._low.C_GenerateKeyPair(
             self._session.session, PyKCS11.Mechanism(mechanism, None).to_native(), _attributes(public),
             _attributes(private), *handles,
         )  # fmt: skip
         self._check("C_GenerateKeyPair", code)
+        del self._unsure[-len(unsure) :]
         self._created += handles
         return handles
 
@@ -97,17 +103,29 @@ class WritableSession(pkcs11.Session):
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """What the block made on the token is destroyed where it fails, the last first."""
+        """What the block made on the token is destroyed where it fails, the last first; also what was made although
+        the module said that it failed. The block makes nothing that is there already."""
         self._created.clear()
+        self._unsure.clear()
         try:
             yield
         except BaseException:
-            for handle in reversed(self._created):
+            for handle in [*self._made_in_secret(), *reversed(self._created)]:
                 with suppress(PeroError):
                     self.destroy(handle)
             raise
         finally:
             self._created.clear()
+            self._unsure.clear()
+
+    def _made_in_secret(self) -> list[Any]:
+        """Handles of what is there although the call that made it ended with an error."""
+        found: list[Any] = []
+        for object_class, identifier, value in self._unsure:
+            with suppress(PeroError):
+                rows = self.find(object_class, (PyKCS11.CKA_VALUE,) if value else (), (PyKCS11.CKA_ID, identifier))
+                found += [handle for handle, read in rows if not value or read == [value]]
+        return found
 
 
 _NO_SUCH_KEY = frozenset({
@@ -148,6 +166,13 @@ def _attributes(template: Template) -> Any:
     for index, (kind, value) in enumerate(template):
         attributes[index].SetBin(kind, PyKCS11.ckbytelist(_octets(value)))
     return attributes
+
+
+def _traces(template: Template) -> tuple[int, bytes, Value]:
+    """How an object of this template is found: class, CKA_ID, and of a certificate its CKA_VALUE."""
+    given = dict(template)
+    object_class, identifier = int(given[PyKCS11.CKA_CLASS]), _octets(given[PyKCS11.CKA_ID])
+    return object_class, identifier, given[PyKCS11.CKA_VALUE] if object_class == PyKCS11.CKO_CERTIFICATE else b""
 
 
 def _octets(value: Value) -> bytes:
