@@ -37,7 +37,7 @@ class Finding(msgspec.Struct, frozen=True):
     id: str  # of the check
     case: str
     status: Status
-    facts: dict[str, Fact] = {}
+    facts: Mapping[str, Fact] = {}
     blocking: bool = False  # what stands on this check cannot be examined
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 from agent import config
+from agent.diagnostics.probes.cards import Cards, PcscCards
+from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
+from agent.diagnostics.probes.system import LinuxSystem, System
+from agent.diagnostics.probes.usb import LinuxUsb, Usb
 from agent.errors import PeroError
 from native_host import install
 from native_host.manifests import Browser
@@ -37,6 +42,10 @@ class Probe(Protocol):
     """What a check may ask. Only what asks the agent raises errors of ours."""
 
     version: str  # of this program
+    usb: Usb
+    cards: Cards
+    system: System
+    drivers: Drivers
 
     def now(self) -> datetime: ...
 
@@ -54,6 +63,10 @@ class Probe(Protocol):
 
     async def listing(self) -> dict[str, Any]:
         """What the method `certificates` tells."""
+        ...
+
+    async def listing_seconds(self) -> float:
+        """How long that took."""
         ...
 
     def launcher(self) -> Path:
@@ -98,8 +111,13 @@ class Machine:
         environment: Mapping[str, str],
         session: Callable[[], AbstractAsyncContextManager[Call]],
         version: str,
+        root: Path = Path("/"),
     ) -> None:
         self.version = version
+        self.usb: Usb = LinuxUsb(root)
+        self.cards: Cards = PcscCards(environment)
+        self.system: System = LinuxSystem(environment, root)
+        self.drivers: Drivers = LinuxDrivers(root)
         self._locations = locations
         self._environment = environment
         self._session = session
@@ -107,6 +125,7 @@ class Machine:
         self._keeper: asyncio.Task[None] | None = None  # opens the session and closes it, in one task
         self._opened: asyncio.Future[Call] | None = None
         self._asked: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        self._seconds: dict[str, float] = {}  # that the last call of each method took
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,7 +155,10 @@ class Machine:
             self._keeper = asyncio.create_task(self._keep(self._opened))
         call = await asyncio.shield(self._opened)
         async with self._line:
-            return await call(method, parameters)
+            begun = time.monotonic()
+            result = await call(method, parameters)
+            self._seconds[method] = time.monotonic() - begun
+            return result
 
     async def _keep(self, opened: asyncio.Future[Call]) -> None:
         """Hold the session open until this task is cancelled. What opening it raises goes to those who call."""
@@ -162,6 +184,10 @@ class Machine:
 
     async def listing(self) -> dict[str, Any]:
         return await self._once("certificates")
+
+    async def listing_seconds(self) -> float:
+        await self.listing()
+        return self._seconds["certificates"]
 
     def launcher(self) -> Path:
         return self._locations.host_launcher

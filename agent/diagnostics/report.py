@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from agent.diagnostics.base import MENDABLE, STATUSES, Finding, Status
+from agent.diagnostics.base import AREAS, MENDABLE, STATUSES, Finding, Status
 from agent.texts.catalogue import text
 from agent.texts.errors import error_advice, error_text, reason_text
 from agent.texts.visible import visible
@@ -25,7 +25,7 @@ def as_values(findings: Sequence[Finding], language: str) -> dict[str, Any]:
             "area": finding.area,
             "case": finding.case,
             "status": finding.status,
-            "facts": finding.facts,
+            "facts": dict(finding.facts),
             "text": wording(finding, language),
             "why": why(finding, language),
             "advice": advice(finding, language),
@@ -43,7 +43,8 @@ def counts(findings: Sequence[Finding]) -> dict[str, int]:
 
 def as_lines(findings: Sequence[Finding], language: str) -> Iterator[Line]:
     """For a terminal: by area, a line for each finding that applies, why it matters and what to do below it, a sum."""
-    shown = [finding for finding in findings if finding.status != "not_applicable"]
+    applicable = [finding for finding in findings if finding.status != "not_applicable"]
+    shown = sorted(applicable, key=lambda finding: AREAS.index(finding.area))
     for area, members in itertools.groupby(shown, key=lambda finding: finding.area):
         yield "area", text(f"area.{area}.title", language)
         for finding in members:
