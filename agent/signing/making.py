@@ -35,8 +35,8 @@ FORMATS: tuple[Format, ...] = (
     Format("cms", *_CMS),
     Format("cades", *_CMS),
     Format("pades", *_PDF, slow=True),
-    Format("xmldsig", *_XML),
-    Format("xades", *_XML),
+    Format("xmldsig", *_XML, slow=True),
+    Format("xades", *_XML, slow=True),
 )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -21,8 +22,10 @@ from agent.signing.making import Format
 from agent.signing.request import SignRequest, SignResult
 from agent.signing.task import Task
 
+PLACES = 4  # threads; the loop has five or more, and others need them too
 LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
 Result = TypeVar("Result")
+_places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 SignDigest = Callable[[SignatureAlgorithm, bytes, bytes], Awaitable[bytes]]  # a digest, and what it is of
 
 
@@ -131,5 +134,16 @@ def is_large(request: SignRequest) -> bool:
 
 
 async def aside(slow: bool, work: Callable[[], Result]) -> Result:
-    """Work in a thread where it takes long, since others wait meanwhile."""
-    return await asyncio.to_thread(work) if slow else work()
+    """Work in a thread where it takes long, since others wait meanwhile.
+
+    A thread cannot be cancelled: its place is taken until it ends, and whoever takes back what waits for a place leaves
+    nothing behind. So no page holds more documents and threads than there are places, however often it asks.
+    """
+    if not slow:
+        return work()
+    loop = asyncio.get_running_loop()
+    places = _places.setdefault(loop, asyncio.Semaphore(PLACES))
+    await places.acquire()
+    working = loop.run_in_executor(None, work)
+    working.add_done_callback(lambda _: places.release())
+    return await asyncio.shield(working)
