@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Dispatcher:
         self._callers.discard(caller)
         caller.gone = True
         self._services.uploads.forget(caller)
+        self._services.batches.forget(caller)
         caller.withdraw_all(Cancelled())
 
     def is_allowed(self, page: Caller) -> bool:
@@ -48,12 +50,14 @@ class Dispatcher:
     def stop(self) -> None:
         """Tell every request in flight that the agent stops; later ones are told the same."""
         self._stopping = True
+        self._services.batches.stop()
         for caller in list(self._callers):
             caller.withdraw_all(Stopping())
 
     async def drained(self, seconds: float) -> None:
         """Wait until no request is in flight, at most so long."""
-        tasks = [pending.task for caller in self._callers for pending in caller.pending.values()]
+        tasks: list[asyncio.Task[Any]] = [*self._services.batches.tasks]
+        tasks += [pending.task for caller in self._callers for pending in caller.pending.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime
 
+from agent.api.batches import Batches
 from agent.api.uploads import Uploads
 from agent.config import Locations
 from agent.consent.origins import Origins
@@ -39,4 +40,5 @@ class Services:
     uploads: Uploads
     now: Callable[[], datetime]  # UTC
     port: Callable[[], int | None]  # the loopback port, while one is held
+    batches: Batches = dataclasses.field(default_factory=Batches)
     stop: Callable[[], None] = _no_agent  # ends the agent once the loop comes round to it

@@ -6,9 +6,9 @@ A dialogue that is cancelled (asyncio) takes its window away.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -96,6 +96,46 @@ class SigningPrompt(msgspec.Struct, frozen=True):
     sign_in: str = ""  # the address that is signed in to; the document is then the proof of it, and is not shown
 
 
+class BatchDocument(msgspec.Struct, frozen=True):
+    """One row of a batch. Its preview is asked for when somebody looks at it."""
+
+    name: str
+    size: int | None  # bytes
+    digest_algorithm: str
+    digest: str  # lower-case hex
+    problem: str = ""  # a sentence: why it cannot be signed, and is not going to be
+
+
+class BatchPrompt(msgspec.Struct, frozen=True):
+    """Signatures of many documents are asked for, with one certificate. Fields as of SigningPrompt."""
+
+    origin: str
+    shown_origin: str
+    documents: tuple[BatchDocument, ...]
+    certificates: tuple[OfferedCertificate, ...]
+    chosen: str | None
+    faults: tuple[str, ...]
+    language: str
+    insert_token: bool = False
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """What the person agreed to: all documents but those struck out, by their numbers."""
+
+    thumbprint: str
+    struck: tuple[int, ...] = ()
+
+
+class Progress(NamedTuple):
+    """How many documents of a batch are done."""
+
+    signed: int
+    failed: int  # those struck out too
+    total: int
+
+
+ShowDocument = Callable[[int], ShownDocument | None]  # one document of a batch, by its number; None: there is none
+
 Updates = AsyncIterator[Offered]  # of an open prompt; a prompter that shows no list leaves them alone
 
 
@@ -150,6 +190,28 @@ class Dialogue(Protocol):
         ...
 
 
+class BatchDialogue(Protocol):
+    """An open prompt for many documents; as Dialogue, but for what is said here."""
+
+    async def confirmed(self) -> BatchAnswer: ...
+
+    def pin_source(self) -> PinSource: ...
+
+    async def failed(self, error: PeroError) -> None:
+        """The person may go on with what is left, or close."""
+        ...
+
+    async def progress(self, progress: Progress) -> None: ...
+
+    async def stopped(self) -> None:
+        """Wait until the person wants no more signatures, or is gone. When it is cancelled the prompt stays."""
+        ...
+
+    async def done(self) -> None:
+        """The prompt goes away."""
+        ...
+
+
 class Prompter(Protocol):
     """Asks the person. Every method raises WindowUnavailable where nothing can be shown."""
 
@@ -173,3 +235,7 @@ class Prompter(Protocol):
     def ask_passphrase(self, prompt: PassphrasePrompt) -> AbstractAsyncContextManager[Dialogue]: ...
 
     def ask_token(self, prompt: TokenPrompt) -> AbstractAsyncContextManager[Dialogue]: ...
+
+    def ask_batch(
+        self, prompt: BatchPrompt, show: ShowDocument, updates: Updates | None = None
+    ) -> AbstractAsyncContextManager[BatchDialogue]: ...

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Literal
 
 from agent.consent.prompter import (
+    BatchAnswer,
+    BatchDialogue,
+    BatchPrompt,
     ChoicePrompt,
     ConnectionAnswer,
     ConnectionPrompt,
     Dialogue,
     OfferedCertificate,
     PassphrasePrompt,
+    Progress,
+    ShowDocument,
     SigningPrompt,
     TokenPrompt,
     Updates,
@@ -49,6 +55,12 @@ class CommandPrompter:
 
     def ask_token(self, prompt: TokenPrompt) -> AbstractAsyncContextManager[Dialogue]:
         return self._dialogue("", ())
+
+    @asynccontextmanager
+    async def ask_batch(
+        self, prompt: BatchPrompt, show: ShowDocument, updates: Updates | None = None
+    ) -> AsyncIterator[BatchDialogue]:
+        yield _CommandBatch(_CommandDialogue(self._source, prompt.chosen, prompt.certificates))
 
     @asynccontextmanager
     async def _dialogue(
@@ -99,3 +111,28 @@ class _CommandDialogue:
 
     async def offer_taken(self) -> bool:
         return False
+
+
+class _CommandBatch:
+    """The command itself says how far it is, and stops by going away."""
+
+    def __init__(self, one: _CommandDialogue) -> None:
+        self._one = one
+
+    async def confirmed(self) -> BatchAnswer:
+        return BatchAnswer(await self._one.confirmed())
+
+    def pin_source(self) -> PinSource:
+        return self._one.pin_source()
+
+    async def failed(self, error: PeroError) -> None:
+        await self._one.failed(error)
+
+    async def progress(self, progress: Progress) -> None:
+        pass
+
+    async def stopped(self) -> None:
+        await asyncio.Event().wait()
+
+    async def done(self) -> None:
+        pass

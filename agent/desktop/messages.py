@@ -9,10 +9,12 @@ from __future__ import annotations
 import msgspec
 
 from agent.consent.prompter import (
+    BatchPrompt,
     ChoicePrompt,
     ConnectionPrompt,
     Offered,
     PassphrasePrompt,
+    ShownDocument,
     SigningPrompt,
     TokenPrompt,
 )
@@ -40,6 +42,25 @@ class ShowPassphrase(msgspec.Struct, frozen=True, tag_field="say", tag="passphra
 
 class ShowToken(msgspec.Struct, frozen=True, tag_field="say", tag="token"):
     prompt: TokenPrompt
+
+
+class ShowBatch(msgspec.Struct, frozen=True, tag_field="say", tag="batch"):
+    prompt: BatchPrompt
+
+
+class ShowDocument(msgspec.Struct, frozen=True, tag_field="say", tag="document"):
+    """One document of a batch, which the window asked for; None: there is nothing to show."""
+
+    index: int
+    document: ShownDocument | None
+
+
+class Progressed(msgspec.Struct, frozen=True, tag_field="say", tag="progressed"):
+    """How many documents of a batch are done."""
+
+    signed: int
+    failed: int
+    total: int
 
 
 class Offer(msgspec.Struct, frozen=True, tag_field="say", tag="offer"):
@@ -83,6 +104,23 @@ class Confirmed(msgspec.Struct, frozen=True, tag_field="say", tag="confirmed"):
     thumbprint: str
 
 
+class ConfirmedBatch(msgspec.Struct, frozen=True, tag_field="say", tag="confirmed_batch"):
+    """The person agreed to all documents but those struck out, by their numbers."""
+
+    thumbprint: str
+    struck: tuple[int, ...] = ()
+
+
+class LookAt(msgspec.Struct, frozen=True, tag_field="say", tag="look_at"):
+    """The person looks at one document of a batch."""
+
+    index: int
+
+
+class Stop(msgspec.Struct, frozen=True, tag_field="say", tag="stop"):
+    """The person wants no more of a batch. What is done is done."""
+
+
 class Offering(msgspec.Struct, frozen=True, tag_field="say", tag="offering"):
     """After `Done`: the window stays, and offers to change the PIN."""
 
@@ -91,9 +129,9 @@ class ChangePin(msgspec.Struct, frozen=True, tag_field="say", tag="change_pin"):
     """The person took that offer. The window is going away."""
 
 
-Show = ShowConnection | ShowChoice | ShowSigning | ShowPassphrase | ShowToken
-ToWindow = Show | Offer | Failed | Done
-FromWindow = Ready | Unavailable | Refused | Allowed | Confirmed | Offering | ChangePin
+Show = ShowConnection | ShowChoice | ShowSigning | ShowPassphrase | ShowToken | ShowBatch
+ToWindow = Show | Offer | Failed | Done | ShowDocument | Progressed
+FromWindow = Ready | Unavailable | Refused | Allowed | Confirmed | ConfirmedBatch | LookAt | Stop | Offering | ChangePin
 
 _encoder = msgspec.json.Encoder()
 _to_window = msgspec.json.Decoder(ToWindow)

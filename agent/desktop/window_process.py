@@ -56,13 +56,19 @@ class WindowProcess:
     async def answer(self, kind: type[Answer]) -> Answer:
         """The person's next answer. Raises Refused, WindowClosed. Nothing is lost when this is cancelled."""
         while True:
-            if self._end is not None and self._answers.empty():
-                raise self._end
-            said = await self._answers.get()
+            said = await self.said()
             if isinstance(said, kind):
                 return said
-            if isinstance(said, PeroError):
-                self._end = said
+
+    async def said(self) -> messages.FromWindow:
+        """The next thing that the window says, whatever it is. As `answer`."""
+        if self._end is not None and self._answers.empty():
+            raise self._end
+        said = await self._answers.get()
+        if isinstance(said, PeroError):
+            self._end = said
+            raise said
+        return said
 
     async def tell(self, message: messages.ToWindow) -> None:
         """Say something to the window; one that is gone does not hear it, and `answer` tells so."""

@@ -10,16 +10,20 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Literal
 
 from agent.consent.prompter import (
+    BatchDialogue,
+    BatchPrompt,
     ChoicePrompt,
     ConnectionAnswer,
     ConnectionPrompt,
     Dialogue,
     PassphrasePrompt,
+    ShowDocument,
     SigningPrompt,
     TokenPrompt,
     Updates,
 )
 from agent.desktop import messages
+from agent.desktop.window_batch import WindowBatch
 from agent.desktop.window_process import END_DEADLINE, WindowProcess, open_window
 from agent.errors import PeroError, Refused, WindowClosed
 from agent.ipc.pin import PinSource
@@ -85,6 +89,17 @@ class WindowPrompter:
             _following(window, updates),
         ):
             yield WindowDialogue(window)
+
+    @contextlib.asynccontextmanager
+    async def ask_batch(
+        self, prompt: BatchPrompt, show: ShowDocument, updates: Updates | None = None
+    ) -> AsyncIterator[BatchDialogue]:
+        async with (
+            open_window(messages.ShowBatch(prompt), self._environment) as window,
+            _following(window, updates),
+            WindowBatch(window, show) as dialogue,
+        ):
+            yield dialogue
 
     @contextlib.asynccontextmanager
     async def ask_passphrase(self, prompt: PassphrasePrompt) -> AsyncIterator[Dialogue]:

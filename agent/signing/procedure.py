@@ -36,6 +36,9 @@ from agent.errors import (
 from agent.ipc.pin import PinSource
 from agent.journal import Journal
 from agent.model import CertificateEntry, Listing, TokenState
+from agent.signing.batch import Tokens as BatchTokens
+from agent.signing.batch import Tools, sign_batch
+from agent.signing.batch_request import BatchRequest, Deliver
 from agent.signing.choosing import checked, fitting, not_offered, usable
 from agent.signing.filters import Filter
 from agent.signing.fitting import Candidate, candidates, left_out
@@ -44,7 +47,6 @@ from agent.signing.intention import Intention, intention
 from agent.signing.levels import Levels
 from agent.signing.making import Format
 from agent.signing.offering import Offer
-from agent.signing.offering import Tokens as OfferedTokens
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
 from agent.signing.request import SignRequest, SignResult
@@ -53,7 +55,7 @@ from agent.signing.steps import make
 ChangePin = Callable[[TokenState, Prompter, str], Awaitable[None]]  # the last one: the language
 
 
-class Tokens(OfferedTokens, Protocol):
+class Tokens(BatchTokens, Protocol):
     """What signing needs of the tokens; `tokens.pool.TokenPool` is one."""
 
     async def sign(
@@ -92,6 +94,12 @@ class Signing:
                 level=result.options.level,
             )
         return result
+
+    async def sign_batch(self, request: BatchRequest, prompter: Prompter, deliver: Deliver) -> None:
+        """Many documents with one confirmation and one login: see `batch`."""
+        self._load_libraries()
+        tools = Tools(self._tokens, self._journal, self._queue, self._now, self._levels)
+        await sign_batch(tools, request, prompter, deliver)
 
     def _intention(
         self, request: SignRequest, document: ShownDocument, asked_by: str

@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 from agent.consent.prompter import (
+    BatchDialogue,
+    BatchPrompt,
     ChoicePrompt,
     ConnectionAnswer,
     ConnectionPrompt,
     PassphrasePrompt,
+    ShowDocument,
     SigningPrompt,
     TokenPrompt,
     Updates,
@@ -47,6 +50,11 @@ class AtOnce:
             dialogue.close()
 
     def ask_passphrase(self, prompt: PassphrasePrompt) -> contextlib.AbstractAsyncContextManager[_AtOnceDialogue]:
+        raise Refused()
+
+    def ask_batch(
+        self, prompt: BatchPrompt, show: ShowDocument, updates: Updates | None = None
+    ) -> contextlib.AbstractAsyncContextManager[BatchDialogue]:
         raise Refused()
 
     def ask_token(self, prompt: TokenPrompt) -> contextlib.AbstractAsyncContextManager[_AtOnceDialogue]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,11 +25,16 @@ from agent.cms.formats import Material
 from agent.config import Locations
 from agent.consent.origins import Origins
 from agent.consent.prompter import (
+    BatchAnswer,
+    BatchDialogue,
+    BatchPrompt,
     ChoicePrompt,
     ConnectionAnswer,
     ConnectionPrompt,
     Dialogue,
     PassphrasePrompt,
+    Progress,
+    ShowDocument,
     SigningPrompt,
     TokenPrompt,
     Updates,
@@ -44,6 +49,7 @@ from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 from agent.tokens.management import TokenManagement
+from agent.tokens.many import ToSign
 from agent.tokens.signature_order import SignatureOrders
 
 NOON = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
@@ -88,6 +94,10 @@ class MemoryTokens:
         self.faults: list[ModuleFault] = []
         self.fail: list[PeroError] = []
         self.signed = 0
+        self.logins = 0
+        self.fail_at = 0
+        self.pause_at = -1
+        self.paused = asyncio.Event()
         self.spoil: Callable[[bytes], bytes] = lambda signature: signature
         self.hold: asyncio.Event | None = None
 
@@ -129,6 +139,9 @@ class MemoryTokens:
             await self.hold.wait()
         if self.fail:
             raise self.fail.pop(0)
+        return await self._signature(entry, algorithm, digest)
+
+    async def _signature(self, entry: CertificateEntry, algorithm: SignatureAlgorithm, digest: bytes) -> bytes:
         self.signed += 1
         key = self._keys[entry.thumbprint]
         hashed = utils.Prehashed(getattr(hashes, algorithm.digest.name.upper())())
@@ -136,6 +149,23 @@ class MemoryTokens:
             pss = padding.PSS(padding.MGF1(hashed._algorithm), algorithm.digest.size)
             return self.spoil(key.sign(digest, pss if algorithm.padding == "pss" else padding.PKCS1v15(), hashed))
         return self.spoil(key.sign(digest, ec.ECDSA(hashed)))
+
+    async def sign_many(
+        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, jobs: AsyncIterator[ToSign], pin: PinSource
+    ) -> AsyncGenerator[tuple[int, bytes], None]:
+        """`fail_at`: signatures after which `fail` is raised, in each login; `pause_at`: after which no more come."""
+        pin.close()
+        self.logins += 1
+        index = 0
+        async for job in jobs:
+            if self.fail and index == self.fail_at:
+                raise self.fail.pop(0)
+            signature = await self._signature(entry, algorithm, job.digest)
+            yield index, signature
+            index += 1
+            if index == self.pause_at:
+                self.paused.set()
+                await asyncio.Event().wait()
 
     async def module_states(self) -> list[Any]:
         return []
@@ -184,11 +214,17 @@ class ScriptedPerson:
     def __init__(self) -> None:
         self.connection: PeroError | ConnectionAnswer = ConnectionAnswer(remember=True)
         self.answers: list[PeroError | str | Callable[[], Awaitable[str]] | None] = []
-        self.shown: list[ConnectionPrompt | ChoicePrompt | SigningPrompt | PassphrasePrompt | TokenPrompt] = []
+        self.shown: list[
+            ConnectionPrompt | ChoicePrompt | SigningPrompt | PassphrasePrompt | TokenPrompt | BatchPrompt
+        ] = []
         self.failures: list[PeroError] = []
         self.open = 0
         self.most_open = 0
         self.waiting = asyncio.Event()
+        self.struck: tuple[int, ...] = ()
+        self.stop = asyncio.Event()
+        self.progress: list[Progress] = []
+        self.show: ShowDocument = lambda _: None
 
     async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:
         self.shown.append(prompt)
@@ -209,6 +245,15 @@ class ScriptedPerson:
             yield _Dialogue(self, prompt.chosen or next((one.thumbprint for one in prompt.certificates), ""))
         finally:
             self.open -= 1
+
+    @asynccontextmanager
+    async def ask_batch(
+        self, prompt: BatchPrompt, show: ShowDocument, updates: Updates | None = None
+    ) -> AsyncIterator[BatchDialogue]:
+        self.shown.append(prompt)
+        self.show = show
+        chosen = prompt.chosen or next((one.thumbprint for one in prompt.certificates), "")
+        yield _BatchDialogue(self, _Dialogue(self, chosen))
 
     @asynccontextmanager
     async def ask_passphrase(self, prompt: PassphrasePrompt) -> AsyncIterator[Dialogue]:
@@ -254,6 +299,30 @@ class _Dialogue:
 def _no_worker(module: str, token: str) -> NoReturn:
     """Of tokens that are only in memory."""
     raise TokenAbsent(token=token, module=module)
+
+
+class _BatchDialogue:
+    def __init__(self, person: ScriptedPerson, one: _Dialogue) -> None:
+        self._person = person
+        self._one = one
+
+    async def confirmed(self) -> BatchAnswer:
+        return BatchAnswer(await self._one.confirmed(), self._person.struck)
+
+    def pin_source(self) -> PinSource:
+        return self._one.pin_source()
+
+    async def failed(self, error: PeroError) -> None:
+        await self._one.failed(error)
+
+    async def progress(self, progress: Progress) -> None:
+        self._person.progress.append(progress)
+
+    async def stopped(self) -> None:
+        await self._person.stop.wait()
+
+    async def done(self) -> None:
+        await self._one.done()
 
 
 class Core:

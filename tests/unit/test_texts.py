@@ -247,7 +247,7 @@ def test_every_kind_of_journal_entry_has_words() -> None:
             if not isinstance(node, ast.Call):
                 continue
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            place = {"begin": 0, "note": 0, "intention": 1}.get(called, len(node.args))
+            place = {"begin": 0, "note": 0, "note_all": 0, "intention": 1}.get(called, len(node.args))
             if place < len(node.args) and isinstance(node.args[place], ast.Constant):
                 kinds.add(f"journal.kind.{node.args[place].value}")
     kinds |= {"journal.kind.outcome", "journal.kind.journal_begun"}
@@ -259,7 +259,7 @@ def test_every_outcome_in_the_journal_has_words() -> None:
     outcomes = {error.name for error in ERRORS if error.code < 5000} | {"allowed"}
     for tree in trees().values():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "ended":
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "ended" and node.args:
                 outcomes.update(strings_in(node.args[0]))
     assert {"signed", "chosen"} < outcomes
     worded = {key for key in messages("en", "commands") if key.startswith("journal.outcome.")}

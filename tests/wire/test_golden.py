@@ -18,6 +18,7 @@ GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 PROTOCOL = Path(__file__).parents[2] / "PROTOCOL.md"
 PATTERNS = {
     "<hex64>": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value),
+    "<hex32>": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value),
     "<base64>": lambda value: isinstance(value, str) and re.fullmatch("[A-Za-z0-9+/]+={0,2}", value),
     "<text>": lambda value: isinstance(value, str) and value != "",
     "<int>": lambda value: isinstance(value, int),
@@ -72,6 +73,16 @@ async def handed_over(core: Core, caller: Caller, name: str) -> str:
     return upload
 
 
+async def signed_batch(core: Core, caller: Caller) -> str:
+    """A batch of one document, all of it done."""
+    parameters = {"documents": [{"name": "hello.txt", "content": "SGVsbG8sIFBlcm8K"}]}
+    batch: str = (await core.call(caller, "sign_batch", parameters))["result"]["batch"]
+    task = core.services.batches.of(caller, batch).task
+    assert task is not None
+    await task
+    return batch
+
+
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 async def test_the_agent_answers_the_published_example(path: Path, tmp_path: Path) -> None:
     golden = json.loads(path.read_text())
@@ -87,6 +98,9 @@ async def test_the_agent_answers_the_published_example(path: Path, tmp_path: Pat
 
     if "<upload>" in json.dumps(request):
         request = json.loads(json.dumps(request).replace("<upload>", await handed_over(core, caller, path.stem)))
+
+    if "<batch>" in json.dumps(request):
+        request = json.loads(json.dumps(request).replace("<batch>", await signed_batch(core, caller)))
 
     answer = await core.raw(caller, json.dumps(request))
     core.dispatcher.closed(caller)

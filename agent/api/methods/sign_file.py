@@ -47,7 +47,7 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
     parameters = await asyncio.to_thread(_with_existing, parameters)
-    document = await _document(services, caller, path, parameters)
+    document = await read_document(services, caller, path, parameters)
     request = SignRequest(
         origin=caller.origin,
         document=document,
@@ -82,9 +82,12 @@ def _with_existing(parameters: Parameters) -> Parameters:
     return msgspec.structs.replace(parameters, options=options, existing_path=None)
 
 
-async def _document(services: Services, caller: Caller, path: Path, parameters: Parameters) -> Document | Streamed:
+async def read_document(
+    services: Services, caller: Caller, path: Path, parameters: Parameters, *, stream: bool = True
+) -> Document | Streamed:
+    """`stream` False: a large file is refused. Raises FileUnreadable, FileChanged, DocumentTooLarge."""
     algorithms: tuple[DigestAlgorithm, ...] = ()
-    if _is_large(path):
+    if stream and _is_large(path):
         algorithms = await digests_for(services, parameters.certificate, parameters.digest_algorithm)
     given_up = threading.Event()
     told = progress_for(caller, parameters.progress) if parameters.progress is not None else nobody

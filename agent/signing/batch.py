@@ -1,0 +1,324 @@
+"""Many documents with one confirmation and one login. The steps are those of `procedure`, each for all documents:
+
+ 1. look       each document, before anybody is asked: what can never be signed so is shown with its reason
+ 2. find       the certificates that fit
+ 3. intend     the journal: the batch, and each of its documents
+ 4. ask        the person: the list, from which documents may be struck out, and the certificate
+ 5. confirm    the journal: what was agreed to
+ 6. sign       in one login: each document is prepared, signed, built and checked while the next ones are at the token
+ 7. record     the outcomes, many at a time; then they leave
+
+What ends the login (a token that was pulled out) ends no document that is done: the person may go on with the rest, or
+the rest gets that error. Whoever stops keeps what is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from agent.algorithms import SignatureAlgorithm
+from agent.certificates.description import signing_algorithm
+from agent.consent.origins import shown_origin
+from agent.consent.prompter import BatchAnswer, BatchDialogue, BatchDocument, BatchPrompt, Prompter, ShownDocument
+from agent.errors import (
+    BadParameters,
+    Cancelled,
+    Fact,
+    JournalUnwritable,
+    NoCertificate,
+    PeroError,
+    PinCancelled,
+    Refused,
+    WindowClosed,
+)
+from agent.ipc.pin import PinSource
+from agent.journal import Journal
+from agent.model import CertificateEntry, Digest, Document, Listing
+from agent.signing.batch_request import MAX_DOCUMENTS, BatchRequest, Deliver, Unread
+from agent.signing.batch_results import BatchResults
+from agent.signing.choosing import checked, fitting, not_offered, usable
+from agent.signing.fitting import Candidate
+from agent.signing.intention import intention
+from agent.signing.levels import Levels
+from agent.signing.making import Format
+from agent.signing.offering import Offer
+from agent.signing.offering import Tokens as OfferedTokens
+from agent.signing.preview import shown
+from agent.signing.queue import Patience, PersonQueue
+from agent.signing.request import SignRequest
+from agent.signing.steps import Ready, chain_of, finish, prepare
+from agent.texts.errors import error_text
+from agent.tokens.many import ToSign
+
+
+class Tokens(OfferedTokens, Protocol):
+    """What a batch needs of the tokens; `tokens.pool.TokenPool` is one."""
+
+    def sign_many(
+        self, entry: CertificateEntry, algorithm: SignatureAlgorithm, jobs: AsyncIterator[ToSign], pin: PinSource
+    ) -> AsyncGenerator[tuple[int, bytes], None]: ...
+
+
+class Tools(NamedTuple):
+    """What the procedure works with."""
+
+    tokens: Tokens
+    journal: Journal
+    queue: PersonQueue
+    now: Callable[[], datetime]
+    levels: Levels
+
+
+class Looked(NamedTuple):
+    """A document that can be signed, as far as it can be known before."""
+
+    request: SignRequest
+    form: Format
+
+
+async def sign_batch(tools: Tools, request: BatchRequest, prompter: Prompter, deliver: Deliver) -> None:
+    """Every document gets its result through `deliver`, in whatever order they are done.
+
+    Raises what ends the whole before anything was signed: Refused, NoCertificate, ... When it is cancelled, what is
+    done was delivered, and the rest was not.
+    """
+    if not 0 < len(request.documents) <= MAX_DOCUMENTS:
+        raise BadParameters(detail=f"1 to {MAX_DOCUMENTS} documents")
+    _check_digests(request)
+    looked = [await _looked(request, document) for document in request.documents]  # 1
+    facts: dict[str, Fact] = {
+        "origin": request.origin,
+        "documents": len(looked),
+        "format": request.options.format,
+        "attached": request.attached,
+        "asked_by": prompter.kind,
+    }
+    with intention(tools.journal, "sign_batch", facts, durable=False, origin=request.origin) as begun:  # 3
+        shown_documents = [_shown(document) for document in request.documents]
+        rows = [{"entry": begun.number, "index": index, **_facts(one)} for index, one in enumerate(shown_documents)]
+        tools.journal.note_all("batch_document", rows, durable=False)
+        batch = _Batch(tools, request, prompter, looked, begun.number, deliver)
+        await batch.run([_row(one, look, request.language) for one, look in zip(shown_documents, looked, strict=True)])
+        begun.ended("signed", origin=request.origin, signed=batch.results.signed, failed=batch.results.failed)
+
+
+class _Batch:
+    def __init__(
+        self,
+        tools: Tools,
+        request: BatchRequest,
+        prompter: Prompter,
+        looked: list[Looked | PeroError],
+        entry: int,
+        deliver: Deliver,
+    ) -> None:
+        self._tools = tools
+        self._request = request
+        self._prompter = prompter
+        self._looked = looked
+        self._entry = entry
+        self._struck: frozenset[int] = frozenset()
+        self.results = BatchResults(tools.journal, entry, deliver, len(looked))
+
+    async def run(self, rows: list[BatchDocument]) -> None:
+        for index, look in enumerate(self._looked):
+            if isinstance(look, PeroError):
+                self.results.add(index, look)
+        signable = [look.request for look in self._looked if isinstance(look, Looked)]
+        if not signable:
+            self.results.flush()
+            return
+        await self._tools.levels.check(self._request.options)
+        offer = self._offer(signable[0])
+        try:
+            async with self._tools.queue.turn() as patience:
+                await self._ask(rows, offer, patience)
+        except PeroError as error:
+            if not self.results.signed:
+                raise
+            self._settle(error)
+        finally:
+            self.results.flush()
+
+    async def _ask(self, rows: list[BatchDocument], offer: Offer, patience: Patience) -> None:
+        await offer.look()  # 2
+        prompt = BatchPrompt(
+            origin=self._request.origin,
+            shown_origin=shown_origin(self._request.origin),
+            documents=tuple(rows),
+            certificates=offer.now.certificates,
+            chosen=self._request.certificate,
+            faults=offer.now.faults,
+            language=self._request.language,
+            insert_token=offer.now.insert_token,
+        )
+        async with self._prompter.ask_batch(prompt, self._show, offer.updates()) as dialogue:  # 4
+            last: PeroError | None = None
+            while True:
+                answer = await _confirmed(dialogue, last, offer)
+                patience.renew()
+                try:
+                    await self._agreed(answer, usable(offer.candidate(answer.thumbprint)), offer, dialogue, patience)
+                except PinCancelled:
+                    last = None  # the person went back, or away: the next answer tells
+                except PeroError as error:
+                    self.results.flush()
+                    last = error
+                    await dialogue.failed(error)
+                else:
+                    break
+                patience.renew()
+            await dialogue.done()
+
+    async def _agreed(
+        self, answer: BatchAnswer, chosen: Candidate, offer: Offer, dialogue: BatchDialogue, patience: Patience
+    ) -> None:
+        """Steps 5 to 7, for what is left and was not struck out."""
+        thumbprint = chosen.description.thumbprint
+        left = self.results.left
+        struck = sorted(set(answer.struck) & set(left))
+        self._tools.journal.note(  # 5
+            "confirmed", {"entry": self._entry, "certificate": thumbprint, "documents": len(left) - len(struck)}
+        )
+        self._struck = frozenset(struck)
+
+        async def told() -> None:
+            while True:
+                await self.results.changed.wait()
+                self.results.changed.clear()
+                patience.renew()
+                await dialogue.progress(self.results.progress)
+
+        telling = asyncio.create_task(told())
+        try:
+            if await _unless(dialogue.stopped(), self._sign(chosen, offer.listing, dialogue)):
+                if not self.results.signed:
+                    raise Refused()
+                self._settle(Cancelled())
+            self._settle(Refused())
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+
+    async def _sign(self, chosen: Candidate, listing: Listing, dialogue: BatchDialogue) -> None:
+        chain, moment, waiting = chain_of(chosen, listing), self._tools.now(), deque[tuple[int, Ready]]()
+
+        async def jobs() -> AsyncIterator[ToSign]:
+            for index in self.results.left:
+                look = self._looked[index]
+                if not isinstance(look, Looked) or index in self._struck:
+                    continue
+                try:
+                    ready = await prepare(look.request, look.form, chosen, chain, moment)
+                except PeroError as error:
+                    self.results.add(index, error)
+                    continue
+                waiting.append((index, ready))
+                yield ToSign(ready.digest, ready.prepared.signed)
+
+        request = next(look.request for look in self._looked if isinstance(look, Looked))
+        algorithm = signing_algorithm(chosen.description, request.digests, request.options.padding)
+        signing = self._tools.tokens.sign_many(chosen.entry, algorithm, jobs(), dialogue.pin_source())  # 6
+        async with aclosing(signing) as signatures:
+            async for _, signature in signatures:
+                index, ready = waiting.popleft()
+                try:
+                    self.results.add(index, await finish(ready, signature, self._tools.levels))  # 7
+                except JournalUnwritable:
+                    raise
+                except PeroError as error:
+                    self.results.add(index, error)
+
+    def _settle(self, error: PeroError) -> None:
+        """What is left gets this error, but what the person struck out."""
+        for index in self.results.left:
+            self.results.add(index, Refused() if index in self._struck else error)
+        self.results.flush()
+
+    def _show(self, index: int) -> ShownDocument | None:
+        """What the window shows of one document, once somebody looks at it."""
+        if not 0 <= index < len(self._request.documents):
+            return None
+        document = self._request.documents[index]
+        return None if isinstance(document, Unread) else shown(document)
+
+    def _offer(self, one: SignRequest) -> Offer:
+        now = self._tools.now
+        return Offer(
+            self._tools.tokens,
+            lambda listing: fitting(listing, one, now()),
+            lambda listing: not_offered(listing, one, now()),
+            self._prompter,
+            one.language,
+        )
+
+
+async def _looked(request: BatchRequest, document: Document | Digest | Unread) -> Looked | PeroError:
+    if isinstance(document, Unread):
+        return document.error
+    one = request.one(document)
+    try:
+        return Looked(one, await checked(one))
+    except PeroError as error:
+        return error
+
+
+def _check_digests(request: BatchRequest) -> None:
+    """One key signs all of them, with one digest. Raises BadParameters."""
+    names = {document.algorithm for document in request.documents if isinstance(document, Digest)}
+    whole = any(isinstance(document, Document) for document in request.documents)
+    if len(names) > 1 or (names and whole and request.digest_algorithm not in names):
+        raise BadParameters(detail="the digests of a batch are all made by one algorithm, which is digest_algorithm")
+
+
+def _shown(document: Document | Digest | Unread) -> ShownDocument | Unread:
+    if isinstance(document, Unread):
+        return document
+    return msgspec.structs.replace(shown(document), preview=None)
+
+
+def _facts(one: ShownDocument | Unread) -> dict[str, Fact]:
+    if isinstance(one, Unread):
+        return {"document": one.name}
+    return {"document": one.name, "size": one.size, "digest": f"{one.digest_algorithm}:{one.digest}"}
+
+
+def _row(one: ShownDocument | Unread, look: Looked | PeroError, language: str) -> BatchDocument:
+    problem = error_text(look.name, language, look.facts) if isinstance(look, PeroError) else ""
+    if isinstance(one, Unread):
+        return BatchDocument(one.name, None, "", "", problem)
+    return BatchDocument(one.name, one.size, one.digest_algorithm, one.digest, problem)
+
+
+async def _confirmed(dialogue: BatchDialogue, last: PeroError | None, offer: Offer) -> BatchAnswer:
+    """Where the person gives up after a failure, or before a list in which nothing could be chosen, that happened."""
+    try:
+        return await dialogue.confirmed()
+    except (Refused, WindowClosed):
+        if last is not None:
+            raise last from None
+        if offer.is_empty:
+            raise NoCertificate() from None
+        raise
+
+
+async def _unless(stop: Coroutine[Any, Any, None], work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work, unless it is stopped before its end; whether it was."""
+    stopping, working = asyncio.ensure_future(stop), asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((stopping, working), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+            return False
+        return True
+    finally:
+        for task in (stopping, working):
+            task.cancel()
+        await asyncio.wait((stopping, working))
