@@ -316,6 +316,12 @@ class OperationUnsupported(PeroError):
     code, name, actor = 2029, "operation_unsupported", Actor.PERSON
 
 
+class ModuleSlow(PeroError):
+    """The token's software is still being asked; no call failed. Facts: module."""
+
+    code, name, actor, retriable = 2030, "module_slow", Actor.PERSON, True
+
+
 # 3000: certificates, documents, signatures
 
 
@@ -650,7 +656,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
     ModuleForbidden, KeyForeign,
     PinInvalid, SoPinIncorrect, SoPinLocked, PassphraseIncorrect, TokenReadOnly, TokenFull, ObjectExists, ObjectAbsent,
-    ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported,
+    ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported, ModuleSlow,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from agent.consent.prompter import Offered, Prompter, Updates
-from agent.errors import CertificateUnknown, NoCertificate, PeroError
+from agent.errors import CertificateUnknown, ModuleSlow, NoCertificate, PeroError
 from agent.model import KEY_FILES, Listing
 from agent.signing.fitting import Candidate, offered
 from agent.texts.errors import error_text
@@ -20,6 +20,8 @@ class Tokens(Protocol):
     """What is needed of the tokens; for a window more than for others, whose certificates stay as they were found."""
 
     async def listing(self) -> Listing: ...
+
+    async def listing_soon(self) -> Listing: ...
 
     async def module_states(self) -> Any: ...
 
@@ -45,8 +47,13 @@ class Offer:
         self.now = Offered((), ())
 
     async def look(self) -> None:
-        """Find what there is. Raises whatever `fit` does."""
-        listing = await self._tokens.listing()
+        """Find what there is. Raises whatever `fit` does.
+
+        A window opens with what is there at once, where that is something: what comes later it is told.
+        """
+        listing = await (self._tokens.listing_soon() if self._open else self._tokens.listing())
+        if _is_unfinished(listing) and not self._fits(listing):
+            listing = await self._tokens.listing()
         error: PeroError | None = None
         found: tuple[Candidate, ...] = ()
         try:
@@ -71,7 +78,9 @@ class Offer:
 
     async def _updates(self) -> AsyncIterator[Offered]:
         async with self._tokens.changes() as changes:
-            if self.now.insert_token and await self._changed():  # one may have come before we listened
+            if (
+                self.now.insert_token or _is_unfinished(self.listing)
+            ) and await self._changed():  # one may have come before we listened
                 yield self.now
             async for _ in changes:
                 if await self._changed():
@@ -79,12 +88,15 @@ class Offer:
 
     async def _changed(self) -> bool:
         before = self.now
-        listing = await self._tokens.listing()
-        found: tuple[Candidate, ...] = ()
-        with contextlib.suppress(PeroError):
-            found = self._fit(listing)
+        listing = await self._tokens.listing_soon()
+        found = self._fits(listing)
         self._take(listing, found, not found and not _any_token(listing))
         return self.now != before
+
+    def _fits(self, listing: Listing) -> tuple[Candidate, ...]:
+        with contextlib.suppress(PeroError):
+            return self._fit(listing)
+        return ()
 
     def _take(self, listing: Listing, found: tuple[Candidate, ...], insert_token: bool) -> None:
         self.listing = listing
@@ -105,6 +117,10 @@ class Offer:
 def faults(listing: Listing, language: str) -> tuple[str, ...]:
     """A sentence for each module that did not answer."""
     return tuple(error_text(fault.error, language, fault.facts) for fault in listing.faults)
+
+
+def _is_unfinished(listing: Listing) -> bool:
+    return any(fault.error == ModuleSlow.name for fault in listing.faults)
 
 
 def _any_token(listing: Listing) -> bool:

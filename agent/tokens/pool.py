@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 
@@ -15,11 +15,12 @@ import msgspec
 
 from agent.algorithms import SignatureAlgorithm
 from agent.certificates.gost_keys import TYPES
-from agent.errors import DigestLength, KeyFileDamaged, ModuleForbidden, PeroError, TokenAbsent
+from agent.errors import DigestLength, KeyFileDamaged, ModuleForbidden, ModuleSlow, PeroError, TokenAbsent
 from agent.ipc.pin import PinSource
 from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, TokenState
 from agent.policy import Policy
 from agent.tokens import devices, messages
+from agent.tokens.asking import Asking
 from agent.tokens.management import TokenManagement
 from agent.tokens.many import ManySignatures, ToSign
 from agent.tokens.process import WorkerProcess
@@ -29,6 +30,8 @@ from agent.tokens.watcher import Change, Watcher
 
 OCTETS_LIMIT = 1 << 20  # bytes that go to a token instead of their digest
 KEY_FILE_LIMIT = 1 << 20  # bytes; what is longer is no PKCS#12 file of a person
+
+Answer = tuple[messages.TokenListing, ...] | PeroError  # of a module that was asked for its tokens
 
 
 class ModuleState(msgspec.Struct, frozen=True):
@@ -62,6 +65,8 @@ class TokenPool:
         self._idle = idle
         self._orders = SignatureOrders()
         self._workers: dict[str, WorkerProcess] = {}
+        self._listings = Asking(self._tokens, self._is_loaded, self._watcher.answered)
+        self._looks = Asking(self._slots, lambda path: path in self._workers)
         self.management = TokenManagement(self._worker, self._orders)
 
     async def listing(self) -> Listing:
@@ -69,13 +74,26 @@ class TokenPool:
 
         A token that several modules show is listed once, from the module that is best for it (``devices``).
         """
+        paths = await self._places()
+        return self._listed(dict(zip(paths, await asyncio.gather(*map(self._tokens, paths)), strict=True)))
+
+    async def listing_soon(self) -> Listing:
+        """The same for somebody who is there when the rest comes: a module that takes longer than a moment is not
+        waited for, but a row of `faults` with ModuleSlow. When it answers, `changes` has a change."""
+        paths = await self._places()
+        answers = await self._listings.soon(paths)
+        return self._listed({path: answers.get(path, ModuleSlow(module=path)) for path in paths})
+
+    async def _places(self) -> tuple[str, ...]:
+        """What is to be listed: modules that may be used, and the key files where there are some."""
         modules = self._modules()
         await self._end_removed(modules)
-        paths = (KEY_FILES, *modules) if self._any_key_file() else modules
-        answers = await asyncio.gather(*(self._tokens(path) for path in paths))
+        return (KEY_FILES, *modules) if self._any_key_file() else modules
+
+    def _listed(self, answers: Mapping[str, Answer]) -> Listing:
         faults: list[ModuleFault] = []
         found: list[devices.Found] = []
-        for path, answer in zip(paths, answers, strict=True):
+        for path, answer in answers.items():
             if isinstance(answer, PeroError):
                 faults.append(ModuleFault(path, answer.name, answer.facts))
             else:
@@ -187,6 +205,8 @@ class TokenPool:
     async def close(self) -> None:
         """End all workers; what is asked of them fails with Stopping."""
         await asyncio.gather(*(worker.close() for worker in self._workers.values()))
+        await self._listings.close()
+        await self._looks.close()
 
     def worker_processes(self) -> dict[str, int]:
         """Process ids of the workers that run, by module."""
@@ -199,10 +219,11 @@ class TokenPool:
         return tuple(dict.fromkeys([*listed, *others]))
 
     async def _look(self, readers: bool) -> dict[str, frozenset[int]]:
-        """The slots of modules; `readers`: without those whose tokens are in PC/SC readers. What fails is left out."""
+        """The slots of modules; `readers`: without those whose tokens are in PC/SC readers. What fails or is slow
+        is left out."""
         paths = [path for path in self._modules() if not (readers and has_readers(path))]
-        answers = await asyncio.gather(*(self._slots(path) for path in paths))
-        return {path: slots for path, slots in zip(paths, answers, strict=True) if slots is not None}
+        answers = await self._looks.soon(paths)
+        return {path: slots for path, slots in answers.items() if slots is not None}
 
     async def _slots(self, path: str) -> frozenset[int] | None:
         try:
@@ -242,7 +263,10 @@ class TokenPool:
             raise ModuleForbidden(module=path, reason="not_listed")
         return module.sha256 if module else ""
 
-    async def _tokens(self, path: str) -> tuple[messages.TokenListing, ...] | PeroError:
+    def _is_loaded(self, path: str) -> bool:
+        return path in self._workers and self._workers[path].is_loaded
+
+    async def _tokens(self, path: str) -> Answer:
         try:
             return (await self._known(path).call(messages.List)).tokens
         except PeroError as error:

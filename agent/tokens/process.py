@@ -60,6 +60,10 @@ class WorkerProcess:
     def process_id(self) -> int | None:
         return self._running.process.pid if self._running else None
 
+    @property
+    def is_loaded(self) -> bool:
+        return self._running is not None and self._running.loaded.done()
+
     async def facts(self) -> messages.Facts:
         """What the module says of itself."""
         return (await (await self._ready()).loaded).facts
@@ -191,7 +195,7 @@ class WorkerProcess:
     async def _read(self, running: Running, reader: asyncio.StreamReader) -> None:
         """Until the socket ends, or the process does: a child that it left behind may hold the socket for ever."""
         events = asyncio.create_task(self._events(running, reader))
-        ended = asyncio.create_task(running.ended())
+        ended = asyncio.create_task(running.wait_for_end())
         await asyncio.wait({events, ended}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait({events}, timeout=_LAST_WORDS)
         events.cancel()

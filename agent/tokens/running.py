@@ -42,7 +42,7 @@ class Running:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
-    async def ended(self) -> int:
+    async def wait_for_end(self) -> int:
         """Wait for the end of the process, and end the children that it left behind; its exit status."""
         status = await self.process.wait()
         processes.end_group(self.process.pid)

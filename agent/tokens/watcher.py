@@ -13,12 +13,13 @@ from agent.tokens.readers import Readers, ReaderThread
 
 LOOK = 1.0  # seconds between two looks at slot lists
 
-Kind = Literal["reader_added", "reader_removed", "token_inserted", "token_removed"]
+Kind = Literal["reader_added", "reader_removed", "token_inserted", "token_removed", "module_answered"]
 Slots = Mapping[str, frozenset[int]]  # path of a module: its slots with a token in them
 
 
 class Change(NamedTuple):
-    """`reader` is the name of a PC/SC reader, or empty where `module` saw the change without one."""
+    """`reader` is the name of a PC/SC reader, or empty where `module` saw the change without one. A module that has
+    answered was slow: nothing need have come or gone."""
 
     kind: Kind
     reader: str = ""
@@ -128,6 +129,10 @@ class Watcher:
                 for _ in slots - was:
                     self._publish(Change("token_inserted", module=module))
                 self._slots[module] = slots
+
+    def answered(self, module: str) -> None:
+        """A module that was slow can be listed now."""
+        self._publish(Change("module_answered", module=module))
 
     def _publish(self, change: Change) -> None:
         for queue in self._listeners:

@@ -125,6 +125,9 @@ class MemoryTokens:
         tokens = tuple({entry.token.serial: entry.token for entry in self.entries}.values())
         return Listing(tuple(self.entries), tokens, tuple(self.faults))
 
+    async def listing_soon(self) -> Listing:
+        return await self.listing()
+
     async def sign(
         self,
         entry: CertificateEntry,
