@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from agent.certificates.description import describe
 from agent.certificates.gost_keys import read_key
-from agent.errors import CertificateDamaged, ObjectAbsent
+from agent.errors import CertificateDamaged, ObjectAbsent, ObjectProtected
 from agent.tokens import matching, pkcs11, public_key
 from agent.tokens.inventory import CURVES, PARAMETER_SETS, ObjectName, TokenObject, is_same
 from agent.tokens.keys import VALUES, is_authority
@@ -208,11 +208,25 @@ def _data_name(label: str, application: str) -> ObjectName:
 
 
 def handles_of(session: pkcs11.Session, name: ObjectName, token: str) -> list[Any]:
-    """The handles of an object; of a key the private half first. Raises ObjectAbsent."""
+    """The handles of an object; of a key the private half first. Raises ObjectAbsent, ObjectProtected."""
     found = _handles(session, name)
     if not found:
         raise ObjectAbsent(token=token, kind=name.kind, id=name.id)
+    if name.kind == "key" and _is_ambiguous(session, name):
+        raise ObjectProtected(token=token, operation="CKA_ID")
     return found
+
+
+def _is_ambiguous(session: pkcs11.Session, name: ObjectName) -> bool:
+    """Whether keys share this CKA_ID so that nobody can say which private half is whose: most kinds show no value. To
+    delete one could be to delete the other."""
+    private, public = (
+        [half for half in halves(session, kind) if half.id.hex() == name.id]
+        for kind in (pkcs11.PRIVATE_KEY, pkcs11.PUBLIC_KEY)
+    )
+    hidden = [half.key_type for half in private if not half.value]
+    shown = [half.key_type for half in public]
+    return any(hidden.count(kind) > 1 or shown.count(kind) > 1 for kind in hidden)
 
 
 def _handles(session: pkcs11.Session, name: ObjectName) -> list[Any]:

@@ -531,3 +531,24 @@ def with_certificates_of(content: bytes, other: bytes) -> bytes:
     key = pkcs12_key(b"secret", mac["mac_salt"].native, int(mac["iterations"].native), "sha256")
     mac["mac"]["digest"] = hmac.digest(key, safes, "sha256")
     return bytes(mine.dump(force=True))
+
+
+@pytest.mark.parametrize("bench", BENCHES, indirect=True)
+async def test_of_keys_that_cannot_be_told_apart_none_is_deleted_or_renamed(
+    bench: Bench, pool: TokenPool, token: TokenState
+) -> None:
+    """Two keys with one CKA_ID, whose private halves show no value: which is whose, nobody can say."""
+    for _ in range(2):
+        made = bench.tool("--keypairgen", "--key-type", "EC:prime256v1", "--id", "02", pin=bench.pin)
+        assert made.returncode == 0, made.stderr
+    before = bench.objects()
+    names = [one.name for one in (await everything(pool, bench, token)).objects]
+    assert len({name.thumbprint for name in names}) == 2
+    for name in names:
+        async with asking(bench.pin) as asker:
+            with pytest.raises(ObjectProtected):
+                await pool.management.delete(token, [name], asker.source)
+        async with asking(bench.pin) as asker:
+            with pytest.raises(ObjectProtected):
+                await pool.management.rename(token, name, "another", asker.source)
+    assert bench.objects() == before
