@@ -23,13 +23,29 @@ _NO_NAMELESS = frozenset({errno.EISDIR, errno.EOPNOTSUPP, errno.EINVAL, errno.EN
 
 
 def check_free(context: Context, target: Path, force: bool) -> None:
-    """Raises FileUnwritable where a folder stands in the file's place, or a file that may not be overwritten."""
-    if target.is_dir():
-        raise FileUnwritable(path=str(target), reason=os.strerror(errno.EISDIR))
-    if not force and os.path.lexists(target):
-        error = FileUnwritable(path=str(target), reason=os.strerror(errno.EEXIST))
-        error.add_note(context.text("sign.exists"))
-        raise error
+    """Raises FileUnwritable where a folder stands in the file's place, or a file that may not be overwritten, and where
+    no file can be made: before anybody types a PIN for a signature that nobody would get."""
+    try:
+        is_there = _is_there(target)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if is_there and not force:
+            taken = FileUnwritable(path=str(target), reason=os.strerror(errno.EEXIST))
+            taken.add_note(context.text("sign.exists"))
+            raise taken
+        with _beside(target):
+            pass
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _is_there(target: Path) -> bool:
+    """Whether anything has this name, a link to nothing too. Raises OSError for a name that no file can have."""
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def check_room(target: Path, size: int) -> None:

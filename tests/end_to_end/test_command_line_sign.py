@@ -171,6 +171,14 @@ def test_a_place_that_cannot_be_written_is_told(pero: CommandLine, key_file: Key
     assert (ended.status, ended.json["error"]["name"]) == (3, "file_unwritable")
 
 
+@pytest.mark.parametrize("target", ["absent/a.sig", "/proc/a.sig", "a" * 256], ids=["no folder", "no place", "long"])
+def test_nobody_signs_for_a_place_that_cannot_be_written(pero: CommandLine, key_file: KeyFile, target: str) -> None:
+    before = len(pero.run("journal", "list", "--json").json["entries"])
+    ended = pero.run("sign", "contract.txt", "-o", target, "--json", pin=PASSPHRASE)
+    assert (ended.status, ended.json["error"]["name"]) == (3, "file_unwritable")
+    assert len(pero.run("journal", "list", "--json").json["entries"]) == before
+
+
 def test_a_wrong_pin_makes_no_signature_and_is_journalled(pero: CommandLine, token: SoftHsm) -> None:
     ended = pero.run("sign", "contract.txt", "--json", pin="87651234")
     assert (ended.status, ended.json["error"]["name"]) == (3, "pin_incorrect")
