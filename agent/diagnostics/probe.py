@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 from agent import config
+from agent.diagnostics.probes import rights
 from agent.diagnostics.probes.cards import Cards, PcscCards
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
 from agent.diagnostics.probes.system import LinuxSystem, System
@@ -86,6 +87,10 @@ class Probe(Protocol):
         ...
 
     def is_program(self, path: Path) -> bool: ...
+
+    def exposed(self) -> list[tuple[Path, int]]:
+        """Files of Pero that others could read or write, with their permission bits."""
+        ...
 
     def listeners(self, port: int) -> list[Listener] | None:
         """Who listens on a TCP port; None where this system does not tell."""
@@ -208,6 +213,9 @@ class Machine:
 
     def is_program(self, path: Path) -> bool:
         return path.is_file() and os.access(path, os.X_OK)
+
+    def exposed(self) -> list[tuple[Path, int]]:
+        return list(rights.exposed(self._locations.state, Path(install.__file__).resolve().parent))
 
     def listeners(self, port: int) -> list[Listener] | None:
         tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]

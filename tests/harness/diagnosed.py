@@ -42,6 +42,7 @@ class Fake:
         self.system: System = LinuxSystem({}, NOWHERE)
         self.drivers: Drivers = LinuxDrivers(NOWHERE)
         self.seconds = 0.2
+        self.open_to_others: list[tuple[Path, int]] = []
         self.running = True
         self.state: dict[str, Any] = {"version": "0.1.0", "protocol": 1, "pid": PID, "port": PORT, "state": "/state"}
         self.known_modules: list[dict[str, Any]] = [module()]
@@ -78,6 +79,9 @@ class Fake:
 
     async def listing_seconds(self) -> float:
         return self.seconds
+
+    def exposed(self) -> list[tuple[Path, int]]:
+        return self.open_to_others
 
     def launcher(self) -> Path:
         return LAUNCHER

@@ -2,6 +2,7 @@
 
 from agent.diagnostics.base import Check
 from agent.diagnostics.checks import (
+    agent_files,
     agent_port,
     agent_running,
     browsers_manifests,
@@ -41,4 +42,5 @@ CHECKS: tuple[Check, ...] = (
     providers_present.CHECK,
     agent_running.CHECK,
     agent_port.CHECK,
+    agent_files.CHECK,
 )

@@ -1,0 +1,104 @@
+"""The HTML page and the support bundle: nothing of others runs in the one, nobody's name is in the other."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from agent.diagnostics import base, bundle
+from agent.diagnostics.base import Finding
+from agent.diagnostics.checks import CHECKS, agent_files
+from agent.diagnostics.page import as_html
+from agent.diagnostics.probes.rights import exposed
+from tests.harness.diagnosed import Fake, certificate, token
+
+CANARIES = ("Канарейкин", "LABEL-canary", "7070-secret-PIN", "/home/canary", "canary.example")
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.names: set[str] = set()
+        self.words = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.names |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+async def test_the_page_needs_nothing_and_runs_nothing_of_others(language: str) -> None:
+    fake = Fake()
+    fake.tokens = [token(label='<script>alert(1)</script><img src=x onerror="x">')]
+    page = as_html(await base.run(CHECKS, fake), language, {"system": "<b>"})
+    read = Tags()
+    read.feed(page)
+    assert read.tags <= {
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "h1",
+        "h2",
+        "p",
+        "strong",
+        "ul",
+        "li",
+        "span",
+    }
+    assert read.names.isdisjoint({"src", "href", "onerror"})
+    assert "<script>alert(1)" in read.words, "it is shown as it is"
+    assert "http:" not in page
+    assert "https:" not in page
+
+
+async def test_no_name_label_path_or_pin_is_in_the_bundle() -> None:
+    fake = Fake()
+    name, label, pin, home, host = CANARIES
+    fake.tokens = [token(label=label, serial=pin)]
+    fake.certificates = [certificate(owner=name), certificate(-100, -1, owner=name)]
+    fake.known_modules = [{"path": f"{home}/m.so", "name": label, "source": "added", "error": "module_unloadable",
+                           "facts": {"reason": f"{home} {name}"}, "tokens": 0}]  # fmt: skip
+    fake.faults = [{"module": f"{home}/x.so", "error": "worker_hung", "facts": {}, "text": host}]
+    fake.open_to_others = [(Path(home), 0o777)]
+    findings = [*await base.run(CHECKS, fake), Finding("agent.files", "new", "ok", {"unforeseen": pin})]
+    assert all(any(canary in str(one.facts) for one in findings) for canary in CANARIES), "they could have come in"
+    shown = bundle.content(findings, {"Pero": "0.1.0"})
+    with zipfile.ZipFile(io.BytesIO(bundle.packed(shown))) as file:
+        (held,) = (file.read(member) for member in file.namelist())
+    assert held.decode() == shown, "what is saved is what was shown"
+    assert [canary for canary in CANARIES if canary in shown] == []
+    rows = json.loads(shown)["findings"]
+    assert {row["id"] for row in rows} >= {check.id for check in CHECKS}
+    assert {"begin", "days", "end", "thumbprint"} <= set(next(r for r in rows if r["case"] == "valid")["facts"])
+
+
+async def test_files_that_others_can_reach_are_found_and_closed_ones_are_not(tmp_path: Path) -> None:
+    kept, programs = tmp_path / "state", tmp_path / "program"
+    for folder in (kept, programs):
+        folder.mkdir(mode=0o700)
+    (kept / "journal").write_text("")
+    (kept / "journal").chmod(0o644)
+    source = programs / "relay.py"
+    source.write_text("")
+    source.chmod(0o644)
+    assert list(exposed(kept, programs)) == [], "nothing in a closed folder can be reached"
+    kept.chmod(0o755)
+    assert dict(exposed(kept, programs)) == {kept: 0o755, kept / "journal": 0o644}
+    kept.chmod(0o700)
+    source.chmod(0o666)
+    assert dict(exposed(kept, programs)) == {source: 0o666}
+    fake = Fake()
+    fake.open_to_others = [(kept, 0o755), (source, 0o666)]
+    assert [one.case for one in await agent_files.CHECK.examine(fake)] == ["readable", "writable"]
