@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.benchmarks import cms, gost, large, memory, null_call, signing, starting
+from tests.benchmarks import cms, gost, large, memory, null_call, signing, slow_module, starting
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.meter import MODULE
 from tests.harness.places import ROOT
 from tests.harness.whole import Desk, end
 
-PARTS = ("null", "sign", "start", "memory", "large", "gost", "cms")
+PARTS = ("null", "sign", "start", "memory", "large", "gost", "cms", "slow")
 
 
 def main(parts: Iterable[str]) -> None:
@@ -36,6 +36,10 @@ def main(parts: Iterable[str]) -> None:
             _show("Streebog", gost.streebog(Path(folder)))
             _show("GOST R 34.10-2012 in software", gost.verification(Path(folder)))
             if set(parts) == {"gost"}:
+                return
+        if "slow" in parts:
+            _show("A module that hangs", slow_module.figures(Path(folder)))
+            if set(parts) == {"slow"}:
                 return
         if "null" in parts or "sign" in parts:
             _calls(Path(folder, "chromium"), "sign" in parts)
