@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from agent import config
-from agent.errors import PeroError, SettingsDamaged
+from agent.errors import BadParameters, PeroError, SettingsDamaged
 from agent.texts.catalogue import language_of, text
 from agent.texts.errors import error_advice, error_text
 
@@ -111,7 +111,11 @@ def error_value(error: PeroError, language: str) -> dict[str, Any]:
 def advice(error: PeroError, language: str) -> str:
     """What a command knows better (the notes of the error, already worded), else what is said of every such error."""
     notes = getattr(error, "__notes__", None)
-    return " ".join(notes) if notes else error_advice(error.name, language, error.facts)
+    if notes:
+        return " ".join(notes)
+    if isinstance(error, BadParameters):  # not a site's mistake: the options are what was asked
+        return text("command.bad_parameters.advice", language)
+    return error_advice(error.name, language, error.facts)
 
 
 def environment() -> Mapping[str, str]:

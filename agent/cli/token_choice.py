@@ -124,10 +124,13 @@ def parse(context: Context, given: str, objects: Sequence[Row]) -> Row:
     return {"kind": kind, "id": value}
 
 
-def only_key(objects: Sequence[Row], token: Row) -> Row:
-    """The one key of a token. Raises ObjectAbsent where there is none, or more of them."""
+def only_key(context: Context, objects: Sequence[Row], token: Row) -> Row:
+    """The one key of a token. Raises ObjectAbsent where there is none, click.UsageError where there are more."""
     keys = [row for row in objects if row["kind"] == "key"]
-    if len(keys) != 1:
+    if len(keys) > 1:
+        names = ", ".join(object_name(row, objects) for row in keys)
+        raise click.UsageError(context.text("token.several_keys", keys=names))
+    if not keys:
         raise ObjectAbsent(token=token["label"], kind="key", id="")
     return {name: keys[0][name] for name in ("kind", "id", "thumbprint")}
 

@@ -118,7 +118,7 @@ def request(
 
     async def work(session: Session) -> Row:
         objects = await session.objects()
-        chosen = parse(context, key, objects) if key else only_key(objects, session.token)
+        chosen = parse(context, key, objects) if key else only_key(session.context, objects, session.token)
         answer_in_window(session)
         return await session("token_request", key=chosen, subject=subject, extensions=extensions)
 

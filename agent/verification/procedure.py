@@ -64,7 +64,7 @@ def verify(
     try:
         read = read_signature(signature)
     except SignatureDamaged:
-        return _report(("damaged",), (), False, now)
+        return _report(("not_cms" if _is_pdf_or_xml(signature) else "damaged",), (), False, now)
     if not read.signers:
         return _report(("no_signer",), (), read.content is not None, now)
     # 2.
@@ -83,6 +83,11 @@ def verify(
     if all(cleared for _report_of_one, cleared in judged):
         report = msgspec.structs.replace(report, revocation=REVOCATION_CARRIED)
     return report
+
+
+def _is_pdf_or_xml(content: bytes) -> bool:
+    """Whether it begins as these do (a PDF's header may stand anywhere in the first 1024 bytes); no CMS does."""
+    return b"%PDF-" in content[:1024] or content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
 
 
 def _all_reasons(signers: Sequence[SignerReport]) -> list[str]:

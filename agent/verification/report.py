@@ -26,6 +26,7 @@ REVOCATION_CARRIED = "carried"  # by what the signature carries, none of the sig
 # may have been right when it was signed, is indeterminate.
 REASONS: dict[str, Status] = {
     "damaged": Status.INVALID,  # not a CMS signature, or one that breaks RFC 5652
+    "not_cms": Status.INDETERMINATE,  # a PDF or XML document: signatures inside these are not judged here
     "no_signer": Status.INVALID,  # SignedData without SignerInfo
     "document_changed": Status.INVALID,  # the content is not what was signed
     "signature_wrong": Status.INVALID,

@@ -11,6 +11,7 @@ import pytest
 from asn1crypto import cms
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from agent.texts.catalogue import text
 from tests.harness import pdf
 from tests.harness.command_line import CommandLine, Ended
 from tests.harness.keyfiles import PASSPHRASE, KeyFile, make_key_file
@@ -184,3 +185,10 @@ def test_what_cannot_be_signed_so_is_an_error_and_leaves_no_file(pero: CommandLi
         assert (ended.status, ended.json["error"]["name"]) == (3, error), options
         assert ended.json["error"]["text"] != f"error.{error}.text"
     assert sorted(path.name for path in pero.folder.iterdir()) == before
+
+
+def test_options_that_do_not_go_together_are_not_blamed_on_a_site(pero: CommandLine) -> None:
+    ended = pero.run("sign", "contract.pdf", "--format", "cms", "--level", "t", pin=PASSPHRASE, language="en_US")
+    assert ended.status == 3
+    assert text("command.bad_parameters.advice", "en") in ended.complaint
+    assert text("error.bad_parameters.advice", "en") not in ended.complaint

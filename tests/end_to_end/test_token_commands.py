@@ -244,6 +244,14 @@ def test_what_is_wrong_with_a_subject_is_told_before_the_pin(pero: CommandLine, 
     assert (pero.folder / "request.p10").read_text() == "mine"
 
 
+def test_a_request_without_a_key_names_the_keys_where_there_are_several(pero: CommandLine, token: GostToken) -> None:
+    pero.run("token", "generate-key", "--type", "gost256", "--id", "b8", pin=token.pin)
+    asked = pero.run("token", "request", "--common-name", "X", pin=token.pin)
+    assert asked.status == 64
+    assert "key:01" in asked.complaint
+    assert "key:b8" in asked.complaint
+
+
 def test_the_journal_names_token_and_objects_and_nothing_private(pero: CommandLine, token: GostToken) -> None:
     pero.run("token", "rename", "key:01", "my private label", pin=token.pin)
     pero.run("token", "delete", "key:01", "--yes", pin="wrong-pin")
