@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 from agent import config
 from agent.diagnostics.probes import rights
+from agent.diagnostics.probes.apart import apart
 from agent.diagnostics.probes.cards import Cards, PcscCards
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
 from agent.diagnostics.probes.system import LinuxSystem, System
@@ -102,8 +103,8 @@ class Probe(Protocol):
 
     async def connects(self, host: str, port: int) -> bool: ...
 
-    async def clock_offset(self) -> float | None:
-        """True time minus the time of this machine, in seconds; None where no time server answered."""
+    async def clock_offsets(self) -> list[float]:
+        """True time minus the time of this machine, in seconds, as each time server that answered tells it."""
         ...
 
 
@@ -235,12 +236,10 @@ class Machine:
         writer.close()
         return True
 
-    async def clock_offset(self) -> float | None:
-        for host in self._clock_hosts():
-            offset = await asyncio.to_thread(ntp_offset, host)
-            if offset is not None:
-                return offset
-        return None
+    async def clock_offsets(self) -> list[float]:
+        """Every server is asked at once, each in a thread of its own."""
+        asked = [apart(ntp_offset, host) for host in self._clock_hosts()]
+        return [offset for offset in await asyncio.gather(*asked) if offset is not None]
 
     def _clock_hosts(self) -> tuple[str, ...]:
         try:

@@ -110,8 +110,8 @@ class Fake:
     async def connects(self, host: str, port: int) -> bool:
         return self.reachable
 
-    async def clock_offset(self) -> float | None:
-        return self.offset
+    async def clock_offsets(self) -> list[float]:
+        return [] if self.offset is None else [self.offset]
 
 
 def module(**change: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from agent.config import Locations, Settings, save_settings
+from agent.diagnostics.checks import time_clock
 from agent.diagnostics.probe import Listener, Machine, listeners_in, ntp_offset
 from native_host import install
 
@@ -93,16 +94,22 @@ async def machine(tmp_path: Path, call: Callable[..., Any] | None = None) -> Asy
     assert len(opened) <= 1, "one session is enough"
 
 
-async def test_time_servers_are_asked_in_turn_until_one_answers(
+async def test_all_time_servers_are_asked_and_a_lying_one_is_outvoted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.diagnostics.probe.NTP_TIMEOUT", 0.2)
+    monkeypatch.setattr("agent.diagnostics.probe.NTP_TIMEOUT", 5.0)
+    settings = tmp_path / "state" / "settings.json"
     async with machine(tmp_path) as real:
-        with time_server(500.0) as server:
-            save_settings(tmp_path / "state" / "settings.json", Settings(clock_hosts=("no-such-host.invalid", server)))
-            assert await real.clock_offset() == pytest.approx(500, abs=1)
-        save_settings(tmp_path / "state" / "settings.json", Settings(clock_hosts=()))
-        assert await real.clock_offset() is None
+        with time_server(500.0) as one, time_server(500.0) as other, time_server(-9000.0) as liar:
+            save_settings(settings, Settings(clock_hosts=(liar, "no-such-host.invalid", one, other)))
+            assert sorted(await real.clock_offsets()) == pytest.approx([-9000, 500, 500], abs=1)
+            (finding,) = await time_clock.CHECK.examine(real)
+            assert (finding.case, finding.status) == ("behind", "error")
+            save_settings(settings, Settings(clock_hosts=(liar, one)))
+            (finding,) = await time_clock.CHECK.examine(real)
+            assert (finding.case, finding.status) == ("sources_differ", "unknown")
+        save_settings(settings, Settings(clock_hosts=()))
+        assert await real.clock_offsets() == []
 
 
 async def test_the_listing_is_asked_for_once(tmp_path: Path) -> None:
