@@ -21,6 +21,8 @@ class Channel(QObject):
     failed = Signal(messages.Failed)
     done = Signal()
     offered = Signal(messages.Offer)
+    document = Signal(messages.ShowDocument)
+    progressed = Signal(messages.Progressed)
     pin_conversation = Signal(socket.socket)  # the receiver owns it
     gone = Signal()
 
@@ -62,6 +64,10 @@ class Channel(QObject):
             self.done.emit()
         elif isinstance(message, messages.Offer):
             self.offered.emit(message)
+        elif isinstance(message, messages.ShowDocument):
+            self.document.emit(message)
+        elif isinstance(message, messages.Progressed):
+            self.progressed.emit(message)
 
     def _read_control(self) -> None:
         try:

@@ -69,6 +69,10 @@ class PinWindow(PromptWindow):
         """The thumbprint to confirm, None while there is nothing to confirm with."""
         raise NotImplementedError
 
+    def agreed(self, chosen: str) -> messages.FromWindow:
+        """What the agent is told then."""
+        return messages.Confirmed(chosen)
+
     def lock_choice(self, locked: bool) -> None:
         """While something is under way, nothing else can be chosen."""
 
@@ -160,7 +164,7 @@ class PinWindow(PromptWindow):
         self._end_conversation()
         self._confirmed = chosen
         self._enter(Stage.WAITING)
-        self.channel.send(messages.Confirmed(chosen))
+        self.channel.send(self.agreed(chosen))
 
     def _converse(self, end: socket.socket) -> None:
         self._end_conversation()

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from agent.desktop import messages
+from agent.desktop.windows.batch import BatchWindow
 from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.choice import ChoiceWindow
 from agent.desktop.windows.connection import ConnectionWindow
@@ -49,6 +50,8 @@ def window_for(show: messages.ToWindow, channel: Channel) -> PromptWindow | None
         return ChoiceWindow(show.prompt, channel)
     if isinstance(show, messages.ShowSigning):
         return SigningWindow(show.prompt, channel)
+    if isinstance(show, messages.ShowBatch):
+        return BatchWindow(show.prompt, channel)
     if isinstance(show, messages.ShowPassphrase):
         return PassphraseWindow(show.prompt, channel)
     if isinstance(show, messages.ShowToken):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from agent.consent.prompter import Offered, OfferedCertificate, SigningPrompt
+from agent.consent.prompter import BatchPrompt, Offered, OfferedCertificate, SigningPrompt
 from agent.desktop import messages
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.channel import Channel
@@ -20,17 +20,12 @@ _TO_BE_CHANGED = "pin_to_be_changed"
 
 
 class SigningWindow(PinWindow):
-    def __init__(self, prompt: SigningPrompt, channel: Channel) -> None:
+    def __init__(self, prompt: SigningPrompt | BatchPrompt, channel: Channel) -> None:
         wording = Wording(prompt.language)
         super().__init__(channel, wording)
-        title = "sign_in.title" if prompt.sign_in else "signing.title"
-        self.add_heading(wording(title), prompt.origin, prompt.shown_origin)
+        self.add_heading(wording(self.title_of(prompt)), prompt.origin, prompt.shown_origin)
         self.body.addSpacing(style.GAP)
-        if prompt.sign_in:
-            self._say_sign_in(prompt)
-        else:
-            self.body.addWidget(widgets.section(wording("document.title")))
-            self.body.addWidget(DocumentPanel(prompt.document, wording), 1)
+        self.say_what(prompt)
         self.body.addSpacing(style.GAP)
         self.body.addWidget(widgets.section(wording("certificates.title")))
         offered = Offered(prompt.certificates, prompt.faults, prompt.insert_token)
@@ -41,7 +36,7 @@ class SigningWindow(PinWindow):
         self._token_banner = widgets.Banner()
         self.body.addWidget(self._token_banner)
         self.body.addWidget(self.pin_panel)
-        self.add_agreement("button.sign_in" if prompt.sign_in else "button.sign")
+        self.add_agreement("button.sign_in" if isinstance(prompt, SigningPrompt) and prompt.sign_in else "button.sign")
         self._certificates.changed.connect(self._certificate_changed)
         self._certificates.entered.connect(self.pin_panel.field.setFocus)
         self._certificate_changed()
@@ -52,6 +47,20 @@ class SigningWindow(PinWindow):
         if prompt.sign_in != prompt.origin:
             address = self.wording("sign_in.address", address=prompt.sign_in)
             self.body.addWidget(widgets.address_label(visible(address)))
+
+    def title_of(self, prompt: SigningPrompt | BatchPrompt) -> str:
+        """Key of the question."""
+        return "sign_in.title" if isinstance(prompt, SigningPrompt) and prompt.sign_in else "signing.title"
+
+    def say_what(self, prompt: SigningPrompt | BatchPrompt) -> None:
+        """What is signed."""
+        if not isinstance(prompt, SigningPrompt):
+            return
+        if prompt.sign_in:
+            self._say_sign_in(prompt)
+            return
+        self.body.addWidget(widgets.section(self.wording("document.title")))
+        self.body.addWidget(DocumentPanel(prompt.document, self.wording), 1)
 
     def chosen(self) -> str | None:
         certificate = self._certificates.chosen

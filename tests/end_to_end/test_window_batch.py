@@ -1,0 +1,74 @@
+"""The window of many documents, real and by keyboard: list, search, strike out, look, progress, stop (R6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from agent.consent.prompter import BatchAnswer, BatchDocument, BatchPrompt, Progress, ShownDocument
+from agent.desktop.window_prompter import WindowPrompter
+from agent.ipc import pin
+from tests.harness import prompts
+from tests.harness.display import Display
+from tests.harness.person import Person, Worker
+
+PIN = "12345678"
+ROWS = 40
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[Display]:
+    with Display() as display:
+        yield display
+
+
+def prompt(count: int = ROWS) -> BatchPrompt:
+    rows = tuple(
+        BatchDocument(f"contract {n}.txt", 100 + n, "sha256", "ab" * 32, "The document is damaged." if n == 1 else "")
+        for n in range(count)
+    )
+    return BatchPrompt(
+        origin=prompts.ORIGIN, shown_origin=prompts.ORIGIN, documents=rows, certificates=prompts.certificates(),
+        chosen=None, faults=(), language="en",
+    )  # fmt: skip
+
+
+def show(index: int) -> ShownDocument:
+    return prompts.document(name=f"contract {index}.txt", text=f"text of {index}")
+
+
+async def test_documents_are_found_looked_at_struck_out_signed_and_stopped_by_keyboard(display: Display) -> None:
+    person = Person(display)
+    async with (
+        asyncio.timeout(60),
+        WindowPrompter(display.environment).ask_batch(prompt(), show) as dialogue,
+    ):
+        await person.wait_until_ready("Refuse")
+        await person.reads("39 of 40 are going to be signed")
+        await person.reads("The document is damaged.")
+        await person.point_and_click("Find by name")
+        await person.type_keys("17")
+        await until_read(person, "text of 17")
+        await person.press("Tab")
+        await person.press("space")
+        await person.reads("38 of 40 are going to be signed")
+        await person.press("Tab", "Tab", "Tab")
+        await person.focus_is_on("PIN")
+        await person.sign(PIN)
+        assert await dialogue.confirmed() == BatchAnswer(prompts.certificates()[0].thumbprint, (17,))
+        worker = Worker(dialogue.pin_source())
+        assert await worker.ask() == PIN.encode()
+        worker.say(pin.Accepted())
+        await dialogue.progress(Progress(20, 1, ROWS))
+        await person.wait_until_ready("Stop")
+        await person.click("Stop")
+        await dialogue.stopped()
+        worker.close()
+    await person.wait_for_no_window("Pero")
+
+
+async def until_read(person: Person, words: str) -> None:
+    while not any(words in (name or "") for name in await person.names()):
+        await asyncio.sleep(0.05)
