@@ -80,6 +80,7 @@ class ShownDocument(msgspec.Struct, frozen=True):
     preview: str | None
     preview_cut: bool  # the preview is only the beginning
     digest_only: bool  # a bare digest: the content cannot be shown
+    stated: tuple[tuple[str, str], ...] = ()  # what the signature will say besides: `stated.NAME`, the asker's words
 
 
 class SigningPrompt(msgspec.Struct, frozen=True):
@@ -117,6 +118,7 @@ class BatchPrompt(msgspec.Struct, frozen=True):
     faults: tuple[str, ...]
     language: str
     insert_token: bool = False
+    stated: tuple[tuple[str, str], ...] = ()  # of every signature; as of ShownDocument
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):

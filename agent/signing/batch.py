@@ -53,6 +53,7 @@ from agent.signing.offering import Tokens as OfferedTokens
 from agent.signing.preview import shown
 from agent.signing.queue import Patience, PersonQueue
 from agent.signing.request import SignRequest
+from agent.signing.stated import stated
 from agent.signing.steps import Ready, chain_of, finish, prepare
 from agent.texts.errors import error_text
 from agent.tokens.many import ToSign
@@ -99,6 +100,7 @@ async def sign_batch(tools: Tools, request: BatchRequest, prompter: Prompter, de
         "format": request.options.format,
         "attached": request.attached,
         "asked_by": prompter.kind,
+        **{f"stated_{name}": value for name, value in stated(request.options) if name != "kind"},
     }
     with intention(tools.journal, "sign_batch", facts, durable=False, origin=request.origin) as begun:  # 3
         shown_documents = [_shown(document) for document in request.documents]
@@ -158,6 +160,7 @@ class _Batch:
             faults=offer.now.faults,
             language=self._request.language,
             insert_token=offer.now.insert_token,
+            stated=stated(self._request.options),
         )
         async with self._prompter.ask_batch(prompt, self._show, offer.updates()) as dialogue:  # 4
             last: PeroError | None = None
@@ -247,7 +250,9 @@ class _Batch:
         if not 0 <= index < len(self._request.documents):
             return None
         document = self._request.documents[index]
-        return None if isinstance(document, Unread) else shown(document)
+        if isinstance(document, Unread):
+            return None
+        return msgspec.structs.replace(shown(document), stated=stated(self._request.options))
 
     def _offer(self, one: SignRequest) -> Offer:
         now = self._tools.now

@@ -22,6 +22,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from agent.algorithms import SignatureAlgorithm
 from agent.certificates import libraries
 from agent.consent.origins import shown_origin
@@ -50,6 +52,7 @@ from agent.signing.offering import Offer
 from agent.signing.preview import shown
 from agent.signing.queue import PersonQueue
 from agent.signing.request import SignRequest, SignResult
+from agent.signing.stated import stated
 from agent.signing.steps import make
 
 ChangePin = Callable[[TokenState, Prompter, str], Awaitable[None]]  # the last one: the language
@@ -81,7 +84,7 @@ class Signing:
     async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
         """Raises the errors of each step; whatever is raised stands in the journal."""
         form = await checked(request)
-        document = shown(request.document)
+        document = msgspec.structs.replace(shown(request.document), stated=stated(request.options))
         with self._intention(request, document, prompter.kind) as begun:  # 2, 9
             await self._levels.check(request.options)
             result = await self.follow_ups.first(
@@ -234,6 +237,7 @@ def _facts(request: SignRequest, document: ShownDocument, asked_by: str) -> dict
         "format": request.options.format,
         "attached": request.attached,
         "asked_by": asked_by,
+        **{f"stated_{name}": value for name, value in document.stated if name != "kind"},
     }
 
 

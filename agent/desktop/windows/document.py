@@ -42,6 +42,7 @@ def _facts(document: ShownDocument, wording: Wording) -> QGridLayout:
         (wording("document.size"), wording.size(document.size) if document.size is not None else ""),
         (wording("document.kind"), visible(document.media_type)),
         (algorithm, _grouped(document.digest)),
+        *stated_rows(document.stated, wording),
     ]
     for row, (name, value) in enumerate((name, value) for name, value in rows if value):
         title = widgets.label(name, wrap=False)
@@ -53,6 +54,11 @@ def _facts(document: ShownDocument, wording: Wording) -> QGridLayout:
         grid.addWidget(title, row, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(shown, row, 1)
     return grid
+
+
+def stated_rows(stated: tuple[tuple[str, str], ...], wording: Wording) -> list[tuple[str, str]]:
+    """What the signature will say besides the document, in the words of whoever asks; long ones can be broken."""
+    return [(wording(f"stated.{name}"), widgets.breakable(visible(value)) or "1") for name, value in stated]
 
 
 def _grouped(digest: str) -> str:

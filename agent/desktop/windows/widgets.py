@@ -23,12 +23,12 @@ def label(text: str, *, wrap: bool = True) -> QLabel:
 
 def address_label(address: str) -> QLabel:
     """A label that shows the whole of an address (or a digest), however long, on as many lines as it takes."""
-    made = label(_breakable(address))
+    made = label(breakable(address))
     made.setAccessibleName(address)
     return made
 
 
-def _breakable(text: str) -> str:
+def breakable(text: str) -> str:
     parts = [text[start : start + _RUN] for start in range(0, len(text), _RUN)]
     return _BREAK.join(parts).replace(".", "." + _BREAK)
 
