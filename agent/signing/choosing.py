@@ -18,32 +18,43 @@ from agent.signing.steps import aside, is_large
 
 
 def fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
-    """The certificates to offer; of the one that was named, only that. Raises CertificateUnknown, CertificateUnusable,
-    AlgorithmUnsupported, and NoCertificate where there is nobody to look at an empty window for."""
-    wanted = request.filter
-    if request.certificate is not None:
-        wanted = msgspec.structs.replace(wanted, thumbprints=(request.certificate,))
-    found = candidates(listing, wanted, now)
-    if request.certificate is not None:
+    """The certificates to offer; of the one that was named, only that. Raises NoCertificate where there is none, and to
+    a command, which may know, CertificateUnknown, CertificateUnusable, AlgorithmUnsupported of the one it named.
+
+    A page learns nothing of a certificate by naming it: whether it is absent, expired or of another algorithm, the
+    person is shown that and answers, as where nothing fits a filter.
+    """
+    found = _wanted(listing, request, now)
+    if request.certificate is not None and not request.origin:
         if not found:
             raise CertificateUnknown(thumbprint=request.certificate)
         usable(found[0])
     digests, padding = request.digests, request.options.padding
-    found = signing_with(found, digests, padding)
-    if not found and request.certificate is not None:
-        raise AlgorithmUnsupported(algorithm=digests[0].name if digests else padding)
-    if not found:
+    signing = signing_with(found, digests, padding)
+    if request.certificate is not None:
+        signing = tuple(one for one in signing if not one.problems)
+        if not signing and not request.origin:
+            raise AlgorithmUnsupported(algorithm=digests[0].name if digests else padding)
+    if not signing:
         raise NoCertificate()
-    return found
+    return signing
+
+
+def _wanted(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
+    wanted = request.filter
+    if request.certificate is not None:
+        wanted = msgspec.structs.replace(wanted, thumbprints=(request.certificate,))
+    return candidates(listing, wanted, now)
 
 
 def not_offered(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
-    """The other certificates, with the reasons; none where one was named."""
-    if request.certificate is not None:
-        return ()
-    fitting = candidates(listing, request.filter, now)
+    """The other certificates, with the reasons; of one that was named, only that."""
+    fitting = _wanted(listing, request, now)
     signing = signing_with(fitting, request.digests, request.options.padding)
-    return (*unable(one for one in fitting if one not in signing), *left_out(listing, request.filter, now))
+    cannot = tuple(unable(one for one in fitting if one not in signing))
+    if request.certificate is not None:
+        return (*cannot, *(one for one in signing if one.problems))
+    return (*cannot, *left_out(listing, request.filter, now))
 
 
 def usable(candidate: Candidate) -> Candidate:

@@ -148,3 +148,20 @@ def test_sizes_and_days_are_in_the_words_of_the_language() -> None:
     assert Wording("en").size(1) == "1 byte"
     assert Wording("ru").day("2027-05-31T20:59:59Z") == "31.05.2027"
     assert Wording("en").day("nonsense\u202e") == "nonsense⟨U+202E⟩"
+
+
+def test_what_a_signature_says_besides_the_document_is_shown_with_what_hides_in_it(channel: Channel) -> None:
+    stated = (
+        ("reason", "agreed \u202eon behalf of all"),
+        ("mark", "x" * 900),
+        ("element", "body-1"),
+        ("kind", "XAdES B-T"),
+    )
+    document = prompts.document(stated=stated)
+    window = window_for(messages.ShowSigning(prompts.signing(document=document)), channel)
+    assert window is not None
+    shown = [label.text().replace("\u200b", "") for label in window.findChildren(QLabel)]
+    for said in ("agreed ⟨U+202E⟩on behalf of all", "x" * 900, "body-1", "XAdES B-T"):
+        assert said in shown
+    assert max(label.minimumSizeHint().width() for label in window.findChildren(QLabel)) < 800
+    shiboken6.delete(window)

@@ -111,11 +111,12 @@ async def test_a_filter_that_is_none_is_refused_and_never_widened(people: Core, 
     assert people.person.shown == []
 
 
-async def test_a_named_certificate_of_another_person_is_unknown(people: Core) -> None:
+async def test_a_named_certificate_of_another_person_is_not_offered(people: Core) -> None:
     stranger = people.tokens.entries[4].thumbprint
     parameters = {**DOCUMENT, "filter": {"inn": PERSON}, "certificate": stranger}
     answer = await people.call(people.page(), "sign", parameters)
-    assert answer["error"]["message"] == "certificate_unknown"
+    assert answer["error"]["message"] == "no_certificate"
+    assert people.tokens.signed == 0
 
 
 async def test_a_window_that_answers_with_what_was_not_offered_signs_nothing(people: Core) -> None:
@@ -191,12 +192,13 @@ async def test_a_key_outside_its_period_is_shown_with_that_reason_and_signs_noth
 ) -> None:
     period = x509.PrivateKeyUsagePeriod(None if begins is None else _naive(begins), _naive(ends))
     thumbprint = core.tokens.add("DEMO", key="ec", days=400, extensions=(period,))
+    core.person.kind = "window"
+    core.person.answers = [Refused()] if problem else []
     answer = await core.call(core.page(), "sign", {**DOCUMENT, "certificate": thumbprint})
     assert ("error" in answer) is bool(problem)
-    if problem:
-        assert answer["error"]["data"]["facts"]["reason"] == problem
-        assert answer["error"]["data"]["text"] != ""
-        assert core.tokens.signed == 0
+    (prompt,) = core.person.shown
+    assert [one.problems for one in prompt.certificates] == [(problem,) if problem else ()]
+    assert core.tokens.signed == (0 if problem else 1)
 
 
 def _naive(days: int) -> datetime:

@@ -125,17 +125,26 @@ async def test_an_expired_certificate_is_shown_last_with_its_reason_and_cannot_b
     assert answer["error"]["data"]["facts"]["reason"] == "expired"
 
 
-async def test_a_named_certificate_that_is_expired_is_refused_without_a_window(core: Core) -> None:
+async def test_a_page_that_names_a_certificate_cannot_tell_an_absent_one_from_one_that_cannot_sign(core: Core) -> None:
+    """Else it could learn, without a word to the person, which of many known certificates they hold."""
     expired = core.tokens.add("DEMO Expired", begins=NOON - timedelta(days=60), days=30)
-    answer = await core.call(core.page(), "sign", document(certificate=expired))
-    assert error(answer) == "certificate_unusable"
-    assert core.person.shown == []
-
-
-async def test_no_certificate_and_an_unknown_one_are_told_apart(core: Core) -> None:
-    assert error(await core.call(core.page(), "sign", document())) == "no_certificate"
-    core.tokens.add("DEMO Signer")
-    assert error(await core.call(core.page(), "sign", document(certificate="0" * 64))) == "certificate_unknown"
+    signer = core.tokens.add("DEMO Signer", key="ec")
+    answers = [
+        await core.call(core.page(), "sign", document(**named))
+        for named in (
+            {"certificate": "0" * 64},
+            {"certificate": expired},
+            {"certificate": signer, "digest_algorithm": "streebog256"},
+        )
+    ]
+    assert [error(answer) for answer in answers] == ["no_certificate"] * 3
+    assert len({str(answer["error"]) for answer in answers}) == 1
+    core.person.kind = "window"
+    core.person.answers = [Refused()] * 3
+    for certificate in ("0" * 64, expired):
+        assert error(await core.call(core.page(), "sign", document(certificate=certificate))) == "no_certificate"
+    shown = [[(one.owner, one.problems) for one in prompt.certificates] for prompt in core.person.shown]
+    assert shown == [[], [("DEMO Expired", ("expired",))]]
 
 
 async def test_a_filter_keeps_other_certificates_away(core: Core) -> None:
