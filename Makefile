@@ -52,7 +52,7 @@ demo:
 
 .PHONY: test
 test: prepared-test
-	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: contract
 contract: prepared-test
