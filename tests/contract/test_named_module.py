@@ -238,6 +238,10 @@ async def test_after_the_worker_was_killed_the_next_signature_works(named: Named
     await signed(pool, named, entry)
 
 
+def without_flags(lines: list[bytes]) -> list[bytes]:
+    return [line for line in lines if b"token flags" not in line]
+
+
 async def test_somebody_else_who_uses_the_token_is_not_disturbed(
     named: Named, pool: TokenPool, before: list[bytes]
 ) -> None:
@@ -246,4 +250,4 @@ async def test_somebody_else_who_uses_the_token_is_not_disturbed(
     seen, *_ = await asyncio.gather(
         asyncio.to_thread(seen_by_others, named), *(signed(pool, named, entry) for _ in range(3))
     )
-    assert seen == before
+    assert without_flags(seen) == without_flags(before)  # some tokens write a try off while a login lasts

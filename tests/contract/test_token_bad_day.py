@@ -7,6 +7,7 @@ the module of faults stands in front of it. A second token (SoftHSM) is signed w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -119,11 +120,12 @@ async def outcome(pool: TokenPool, module: Behaving, entry: CertificateEntry) ->
 
 async def without_worker(pool: TokenPool, module: Behaving) -> None:
     """End the module's worker, so that the next request starts one."""
+    worker = pool._workers[module.path]
     psutil.Process(pool.worker_processes()[module.path]).kill()
     async with asyncio.timeout(30):
-        while module.path in pool.worker_processes():
+        while module.path in pool.worker_processes() or not worker._deaths:
             await asyncio.sleep(0.01)
-    pool._workers[module.path]._deaths = 0  # this death was ours: no reason to wait before the next start
+    worker._deaths = 0  # this death was ours: no reason to wait before the next start
 
 
 def tries_are_whole(token: GostToken) -> bool:
@@ -136,12 +138,20 @@ def open_descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
+def workers() -> int:
+    """Of this process: other tests of it may have left other children."""
+    found = 0
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += child.status() != psutil.STATUS_ZOMBIE and "agent.tokens.worker" in child.cmdline()
+    return found
+
+
 async def left_behind(descriptors: int) -> dict[str, int]:
     """Workers beyond the two, and open descriptors beyond so many, once what was killed has had time to go."""
     left = {}
     for _ in range(250):
-        alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
-        left = {"workers": len(alive) - 2, "descriptors": open_descriptors() - descriptors}
+        left = {"workers": workers() - 2, "descriptors": open_descriptors() - descriptors}
         if max(left.values()) <= 0:
             return {}
         await asyncio.sleep(0.02)
