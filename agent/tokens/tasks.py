@@ -53,4 +53,4 @@ class Delete(msgspec.Struct, frozen=True, tag=True):
 
 Task = ReadObjects | ChangePin | Unblock | Generate | MakeRequest | WriteCertificate | ImportKeyFile | Rename | Delete
 
-SLOW = (Generate, ImportKeyFile, ReadObjects)  # may take minutes on a card
+SLOW = (Generate, ImportKeyFile)  # may take minutes on a card
