@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 from agent.consent.prompter import (
+    BatchAnswer,
     BatchDialogue,
     BatchPrompt,
     ChoicePrompt,
     ConnectionAnswer,
     ConnectionPrompt,
     PassphrasePrompt,
+    Progress,
     ShowDocument,
     SigningPrompt,
     TokenPrompt,
@@ -52,10 +54,15 @@ class AtOnce:
     def ask_passphrase(self, prompt: PassphrasePrompt) -> contextlib.AbstractAsyncContextManager[_AtOnceDialogue]:
         raise Refused()
 
-    def ask_batch(
+    @contextlib.asynccontextmanager
+    async def ask_batch(
         self, prompt: BatchPrompt, show: ShowDocument, updates: Updates | None = None
-    ) -> contextlib.AbstractAsyncContextManager[BatchDialogue]:
-        raise Refused()
+    ) -> AsyncIterator[BatchDialogue]:
+        dialogue = _AtOnceBatch(self._typed, prompt.chosen or prompt.certificates[0].thumbprint)
+        try:
+            yield dialogue
+        finally:
+            dialogue.one.close()
 
     def ask_token(self, prompt: TokenPrompt) -> contextlib.AbstractAsyncContextManager[_AtOnceDialogue]:
         raise Refused()
@@ -96,3 +103,26 @@ class _AtOnceDialogue:
 
     def close(self) -> None:
         self._open.close()
+
+
+class _AtOnceBatch:
+    def __init__(self, typed: str, thumbprint: str) -> None:
+        self.one = _AtOnceDialogue(typed, thumbprint)
+
+    async def confirmed(self) -> BatchAnswer:
+        return BatchAnswer(await self.one.confirmed())
+
+    def pin_source(self) -> PinSource:
+        return self.one.pin_source()
+
+    async def failed(self, error: PeroError) -> None:
+        await self.one.failed(error)
+
+    async def progress(self, progress: Progress) -> None:
+        """Nobody looks."""
+
+    async def stopped(self) -> None:
+        await asyncio.Event().wait()
+
+    async def done(self) -> None:
+        """It goes away."""
