@@ -40,6 +40,7 @@ class Batch:
         self._results: list[tuple[int, SignResult | PeroError]] = []
         self._changed = asyncio.Event()
         self._ended = False
+        self.is_told = False  # all of it was handed out
         self._error: PeroError | None = None  # what ended it before anything was signed
         self.task: asyncio.Task[None] | None = None
 
@@ -78,6 +79,7 @@ class Batch:
                 break
             given.append(self._result(index, outcome))
         is_last = self._ended and self._error is None and len(given) == len(self._results)
+        self.is_told |= is_last
         return {
             "results": given,
             "next": self._first + len(given),
@@ -98,6 +100,8 @@ class Batches:
 
     def begin(self, owner: Caller, count: int, language: str, work: Callable[[Deliver], Awaitable[None]]) -> Batch:
         """Raises Busy."""
+        for told in [batch for batch in self._batches.values() if batch.owner is owner and batch.is_told]:
+            self.drop(told)
         if sum(batch.owner is owner for batch in self._batches.values()) >= MAX_OF_CALLER:
             raise Busy(limit=MAX_OF_CALLER)
         batch = Batch(owner, count, language)

@@ -338,6 +338,38 @@ export function selectCertificate(filter?: Filter, options?: CallOptions): Promi
  */
 export function sign(what: PeroDocument | PeroDigest | Blob, options?: SignOptions): Promise<Signature>;
 
+/** Those of `sign` that go with many documents, for all of them. */
+export type BatchOptions = Omit<SignOptions, "existing" | "mode" | "signer" | "onProgress" | "http">;
+
+/** What became of document number `index`, from 0: its signature, or why there is none. */
+export type BatchResult =
+  | (Signature & { index: number; error?: undefined })
+  | {
+    index: number;
+    /** `refused`: the person struck it out; `cancelled`: stopped before it was signed. */
+    error: PeroError;
+  };
+
+export interface BatchResults extends AsyncIterableIterator<BatchResult, void, undefined> {
+  /** Stops the batch; what comes after is let go. `break` in a `for await` calls it. */
+  return(): Promise<IteratorResult<BatchResult, void>>;
+}
+
+/**
+ * Let the person sign up to 2,000 documents, or digests of one algorithm, with one confirmation and one login; all
+ * documents go in one message of at most 48 MiB. The results come as they are made, and not in order:
+ *
+ *     for await (const { index, signature, error } of signBatch(documents)) ...
+ *
+ * Nobody is asked before the first result is waited for. When `signal` aborts, no more is signed: what was signed by
+ * then still comes, the others are `cancelled`, and at the end the iterator rejects with the signal's reason. It rejects
+ * with a `PeroError` where the batch ended before anything was signed, or the connection was lost.
+ */
+export function signBatch(
+  documents: readonly (PeroDocument | PeroDigest | Blob)[],
+  options?: BatchOptions,
+): BatchResults;
+
 export interface SignInOptions extends CallOptions {
   /** An address of this site that is signed in to; default: the site's origin. */
   audience?: string;
@@ -368,6 +400,7 @@ declare const pero: {
   connect: typeof connect;
   selectCertificate: typeof selectCertificate;
   sign: typeof sign;
+  signBatch: typeof signBatch;
   signIn: typeof signIn;
   PeroError: typeof PeroError;
 };

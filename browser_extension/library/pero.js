@@ -334,6 +334,22 @@ export async function sign(what, options = {}) {
   return signatureOf(await call("sign", parameters, signal), null);
 }
 
+/** @type {typeof Types.signBatch} */
+export function signBatch(documents, options = {}) {
+  const stop = new AbortController();
+  const results = resultsOf(documents, options, stop.signal);
+  return {
+    next: () => results.next(),
+    return() {
+      stop.abort(); // a result that is being waited for would hold up the generator's own return
+      return results.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
 /** @type {typeof Types.signIn} */
 export async function signIn(nonce, options = {}) {
   const { audience, certificate, filter, digestAlgorithm, signal, ...rest } = options;
@@ -352,6 +368,61 @@ export async function signIn(nonce, options = {}) {
     content: fromBase64(result.content),
     certificate: certificateOf(result.certificate),
   };
+}
+
+/**
+ * What the agent tells of a batch, as it comes. Stopped, it tells what was done by then, and that the rest was not.
+ *
+ * @param {readonly (Types.PeroDocument | Types.PeroDigest | Blob)[]} documents
+ * @param {Types.BatchOptions} options
+ * @param {AbortSignal} left aborted when nobody wants the rest
+ * @returns {AsyncGenerator<Types.BatchResult, void, undefined>}
+ */
+async function* resultsOf(documents, options, left) {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const parameters = await batchOf(documents, options);
+  const connection = await connected(signal);
+  const { batch } = await connection.call("sign_batch", parameters, undefined); // taken back, its batch would go on
+  const stop = () => void connection.call("batch_stop", { batch }, undefined).catch(() => {});
+  const signals = [signal, left].filter((one) => one !== undefined);
+  for (const one of signals) one.aborted ? stop() : one.addEventListener("abort", stop);
+  let after = 0;
+  let isOver = false;
+  try {
+    while (!isOver) {
+      const told = await connection.call("batch_next", { batch, after }, undefined);
+      after = told.next;
+      isOver = told.done;
+      for (const { index, result, error } of told.results) {
+        yield error ? { index, error: new PeroError(error) } : { index, ...signatureOf(result, null) };
+      }
+    }
+  } catch (error) {
+    isOver = true;
+    if (error instanceof PeroError && error.code === "cancelled") signal?.throwIfAborted();
+    if (!left.aborted) throw error;
+  } finally {
+    for (const one of signals) one.removeEventListener("abort", stop);
+    if (!isOver) abandon(connection, batch, after);
+  }
+  signal?.throwIfAborted();
+}
+
+/**
+ * Stop a batch and let its results go, so that the agent keeps nothing of it.
+ *
+ * @param {Connection} connection
+ * @param {string} batch
+ * @param {number} after
+ */
+async function abandon(connection, batch, after) {
+  try {
+    await connection.call("batch_stop", { batch }, undefined);
+    for (let isOver = false; !isOver;) {
+      ({ next: after, done: isOver } = await connection.call("batch_next", { batch, after }, undefined));
+    }
+  } catch {} // it ended before anything was signed, or with the connection
 }
 
 /**
@@ -470,7 +541,7 @@ async function getWhole(connection, download, signal) {
   throw errorOf("connection_lost");
 }
 
-export default { configure, status, connect, selectCertificate, sign, signIn, PeroError };
+export default { configure, status, connect, selectCertificate, sign, signBatch, signIn, PeroError };
 
 /**
  * The parameters of `sign` beside the document. An option that there is not is an error and no slip that goes unseen.
@@ -492,6 +563,36 @@ function wantedOf(options) {
     digest_algorithm: digestAlgorithm,
     options: Object.keys(all).length > 0 ? all : undefined,
   });
+}
+
+/**
+ * The parameters of `sign_batch`.
+ *
+ * @param {readonly (Types.PeroDocument | Types.PeroDigest | Blob)[]} documents
+ * @param {Types.BatchOptions} options
+ */
+async function batchOf(documents, options) {
+  const { existing, mode, signer, onProgress, http } = /** @type {Types.SignOptions} */ (options);
+  refuseOthers({ existing, mode, signer, onProgress, http }, "option of a batch");
+  const wanted = wantedOf(options);
+  if (!Array.isArray(documents) || documents.length === 0) throw new TypeError("expected documents");
+  /** @type {(Types.PeroDocument | Types.PeroDigest)[]} */
+  const all = documents.map((what) => (what instanceof Blob ? documentOfFile(what) : what));
+  const algorithms = new Set(all.flatMap((what) => ("content" in what ? [] : what.algorithm)));
+  if (algorithms.size > 0 && options.digestAlgorithm) algorithms.add(options.digestAlgorithm);
+  if (algorithms.size > 1) throw new TypeError("expected digests of one algorithm");
+  const size = all.reduce((sum, what) => sum + ("content" in what ? sizeOf(what.content) : 0), 0);
+  if (size > MAX_MESSAGE) throw errorOf("message_too_large", { limit: MAX_MESSAGE });
+  const given = [];
+  for (const what of all) given.push("content" in what ? await documentOf(what) : digestInBatch(what));
+  const [algorithm] = algorithms;
+  return { documents: given, ...wanted, ...defined({ digest_algorithm: algorithm ?? options.digestAlgorithm }) };
+}
+
+/** @param {Types.PeroDigest} digest */
+function digestInBatch(digest) {
+  const { name, size, value } = digestOf(digest);
+  return defined({ name, size, digest: value });
 }
 
 /** @param {Types.XmlOptions | undefined} xml */

@@ -208,6 +208,14 @@ async def test_a_batch_is_the_callers_own_and_there_are_few_of_one(core: Core) -
     assert answer["error"]["message"] == "busy"
 
 
+async def test_a_batch_that_was_fetched_makes_room_for_the_next_one(core: Core) -> None:
+    caller = core.page()
+    for _ in range(3):
+        found, _ = await fetched(core, caller, await begun(core, caller, 2))
+        assert not errors(found)
+        assert len(found) == 2
+
+
 async def test_a_connection_that_ends_ends_its_batch(core: Core) -> None:
     page = core.page()
     await begun(core, page, 8)
