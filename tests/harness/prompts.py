@@ -6,6 +6,8 @@ import hashlib
 from typing import Any
 
 from agent.consent.prompter import (
+    BatchDocument,
+    BatchPrompt,
     ChoicePrompt,
     ConnectionPrompt,
     OfferedCertificate,
@@ -25,6 +27,10 @@ CONTRACT = {
 _NAMES = {
     "en": ("Maria Smirnova", "Cornflower LLC", "DEMO authority", "Contract No. 17.txt", "USB token"),
     "ru": ("Смирнова Мария Петровна", "ООО «Василёк»", "Учебный УЦ", "Договор № 17.txt", "USB-токен"),
+}
+_BATCH = {
+    "en": ("Act No.", "The document is damaged.", "Work accepted in full"),
+    "ru": ("Акт №", "Документ повреждён.", "Работы приняты полностью"),
 }
 
 
@@ -83,6 +89,25 @@ def signing(language: str = "en", **fields: Any) -> SigningPrompt:
         "language": language,
     }
     return SigningPrompt(**(given | fields))
+
+
+def batch(language: str = "en", **fields: Any) -> BatchPrompt:
+    """Twelve documents, of which the third is damaged."""
+    act, damaged, reason = _BATCH[language]
+    given: dict[str, Any] = {
+        "origin": ORIGIN,
+        "shown_origin": ORIGIN,
+        "documents": tuple(
+            BatchDocument(f"{act} {n}.txt", 1000 + 37 * n, "sha256", "ab" * 32, damaged if n == 3 else "")
+            for n in range(1, 13)
+        ),
+        "certificates": certificates(language),
+        "chosen": None,
+        "faults": (),
+        "language": language,
+        "stated": (("kind", "CAdES B-T"), ("reason", reason)),
+    }
+    return BatchPrompt(**(given | fields))
 
 
 def choice(language: str = "en", **fields: Any) -> ChoicePrompt:

@@ -20,6 +20,8 @@ from tests.harness.person import WORDS, Person, Worker
 FOLDER = Path("build/screenshots")
 CANCEL = {"en": "Cancel", "ru": "Отмена"}
 LATER = {"en": "Later", "ru": "Позже"}
+FIND = {"en": "Find by name", "ru": "Найти по имени"}
+STOP = {"en": "Stop", "ru": "Остановить"}
 COLOURS = 200  # of the palette: flat pictures stay small
 
 
@@ -36,6 +38,8 @@ def shows(language: str) -> Iterator[tuple[str, messages.Show]]:
             )
         ),
     )
+    yield "batch", messages.ShowBatch(prompts.batch(language))
+    yield "batch-progress", messages.ShowBatch(prompts.batch(language))
     last = prompts.certificate(language=language, warnings=("pin_final_try",))
     yield "last-try", messages.ShowSigning(prompts.signing(language, certificates=(last,)))
     yield "wrong-pin", messages.ShowSigning(prompts.signing(language))
@@ -68,6 +72,10 @@ async def picture(person: Person, language: str, name: str, show: messages.Show,
                 stack.enter_context(contextlib.closing(await default_pin(person, window, language)))
             elif name == "new-pins-differ":
                 await person.type_keys("12345678\tmy-own-pin\tmy-own-pim")
+            elif name == "batch":
+                await looked_at(person, window, language)
+            elif name == "batch-progress":
+                stack.enter_context(contextlib.closing(await under_way(person, window, language)))
             elif name == "signing":
                 await person.type_keys("123456")
             path = folder / f"{name}-{language}{'-dark' if dark else ''}.png"
@@ -96,6 +104,30 @@ async def default_pin(person: Person, window: WindowProcess, language: str) -> W
     await window.tell(messages.Done())
     await window.answer(messages.Offering)
     await person.wait_until_ready(LATER[language])
+    return worker
+
+
+async def looked_at(person: Person, window: WindowProcess, language: str) -> None:
+    """The person finds a document and looks at it."""
+    act = prompts.batch(language).documents[6]
+    await person.point_and_click(FIND[language])
+    await person.type_keys("7")
+    while not isinstance(await window.said(), messages.LookAt):
+        pass
+    await window.tell(messages.ShowDocument(6, prompts.document(language, name=act.name)))
+    await person.reads("SHA-256")
+
+
+async def under_way(person: Person, window: WindowProcess, language: str) -> Worker:
+    """Half of the signatures are made."""
+    await person.sign("12345678", button=WORDS[language][1])
+    while not isinstance(await window.said(), messages.ConfirmedBatch):
+        pass
+    worker = Worker(window.pin_source())
+    await worker.ask()
+    worker.say(pin.Accepted())
+    await window.tell(messages.Progressed(5, 1, 12))
+    await person.wait_until_ready(STOP[language])
     return worker
 
 

@@ -165,3 +165,17 @@ def test_what_a_signature_says_besides_the_document_is_shown_with_what_hides_in_
         assert said in shown
     assert max(label.minimumSizeHint().width() for label in window.findChildren(QLabel)) < 800
     shiboken6.delete(window)
+
+
+def test_what_every_signature_of_a_batch_says_is_shown_once_above_the_list(channel: Channel) -> None:
+    stated = (("reason", "agreed \u202eon behalf of all"), ("mark", "x" * 900))
+    window = window_for(messages.ShowBatch(prompts.batch(stated=stated, shown_origin=TRICKY)), channel)
+    assert window is not None
+    channel.document.emit(messages.ShowDocument(0, prompts.document(stated=stated)))
+    labels = [label for label in window.findChildren(QLabel) if label.text()]
+    assert {label.textFormat() for label in labels} == {Qt.TextFormat.PlainText}
+    shown = [label.text().replace("\u200b", "") for label in labels]
+    for said in ("agreed ⟨U+202E⟩on behalf of all", "x" * 900):
+        assert shown.count(said) == 1
+    assert max(label.minimumSizeHint().width() for label in labels) < 800
+    shiboken6.delete(window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -9,7 +10,7 @@ from agent.consent.prompter import BatchDocument, BatchPrompt, SigningPrompt
 from agent.desktop import messages
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.channel import Channel
-from agent.desktop.windows.document import DocumentPanel
+from agent.desktop.windows.document import DocumentPanel, grid_of, stated_rows
 from agent.desktop.windows.signing import SigningWindow
 from agent.desktop.windows.wording import Wording
 from agent.texts.visible import visible
@@ -97,6 +98,9 @@ class BatchWindow(SigningWindow):
     def say_what(self, prompt: SigningPrompt | BatchPrompt) -> None:
         if not isinstance(prompt, BatchPrompt):
             return
+        if prompt.stated:
+            self.body.addLayout(grid_of(stated_rows(prompt.stated, self.wording)))
+            self.body.addSpacing(style.GAP // 2)
         self.body.addWidget(widgets.section(self.wording("batch.documents")))
         self.documents = BatchPanel(prompt.documents, self.wording)
         self.body.addWidget(self.documents, 1)
@@ -129,7 +133,8 @@ class BatchWindow(SigningWindow):
             if (widget := before.widget()) is not None:
                 widget.deleteLater()
         if told.document is not None:
-            self.looked_at.addWidget(DocumentPanel(told.document, self.wording))
+            document = msgspec.structs.replace(told.document, stated=())  # it stands above the list
+            self.looked_at.addWidget(DocumentPanel(document, self.wording))
 
     def _progressed(self, progressed: messages.Progressed) -> None:
         self.bar.setMaximum(progressed.total)

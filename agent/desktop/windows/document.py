@@ -33,10 +33,6 @@ class DocumentPanel(QWidget):
 
 
 def _facts(document: ShownDocument, wording: Wording) -> QGridLayout:
-    grid = QGridLayout()
-    grid.setColumnStretch(1, 1)
-    grid.setHorizontalSpacing(style.GAP)
-    grid.setVerticalSpacing(2)
     algorithm = digest_title(visible(document.digest_algorithm), wording.language)
     rows = [
         (wording("document.size"), wording.size(document.size) if document.size is not None else ""),
@@ -44,12 +40,21 @@ def _facts(document: ShownDocument, wording: Wording) -> QGridLayout:
         (algorithm, _grouped(document.digest)),
         *stated_rows(document.stated, wording),
     ]
+    return grid_of(rows, digest=algorithm)
+
+
+def grid_of(rows: list[tuple[str, str]], *, digest: str = "") -> QGridLayout:
+    """Names with their values, those that have one; `digest`: the name of a value to be compared by eye."""
+    grid = QGridLayout()
+    grid.setColumnStretch(1, 1)
+    grid.setHorizontalSpacing(style.GAP)
+    grid.setVerticalSpacing(2)
     for row, (name, value) in enumerate((name, value) for name, value in rows if value):
         title = widgets.label(name, wrap=False)
         style.set_faint(title)
         shown = widgets.label(value)
         shown.setAccessibleName(f"{name}: {value}")
-        if name == algorithm:
+        if name == digest:
             style.set_font(shown, fixed=True, scale=0.92)
         grid.addWidget(title, row, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(shown, row, 1)
