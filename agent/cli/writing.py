@@ -48,6 +48,14 @@ def _is_there(target: Path) -> bool:
     return True
 
 
+def same(target: Path, file: str) -> bool:
+    """Whether the target would take the place of that file."""
+    try:
+        return target.samefile(file)
+    except OSError:
+        return False
+
+
 def check_room(target: Path, size: int) -> None:
     """Raises FileUnwritable where the disk has no room for so many bytes."""
     try:

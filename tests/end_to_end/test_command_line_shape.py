@@ -106,7 +106,7 @@ WRONG: list[tuple[str, ...]] = [
     ("keyfile", "add"),
     ("keyfile", "forget", "abc"),
     ("sign",),
-    ("sign", "a", "b"),
+    ("sign", "a", "b", "--resume", "--force"),
     ("sign", "a", "--certificate", "nonsense"),
     ("sign", "a", "--pin-fd", "99"),
     ("sign", "a", "--pin-fd", "x"),
@@ -132,7 +132,7 @@ def test_a_wrong_command_line_exits_64_and_says_so_on_stderr(pero: CommandLine) 
 
 def test_what_is_wrong_with_a_command_line_is_said_in_russian_too(pero: CommandLine) -> None:
     assert "Нет такого параметра: '--nonsense'." in pero.run("--nonsense", language="ru_RU").complaint
-    assert "Не указан аргумент 'FILE'" in pero.run("sign", language="ru_RU").complaint
+    assert "Не указан аргумент 'FILE...'" in pero.run("sign", language="ru_RU").complaint
 
 
 def test_an_error_says_what_happened_and_what_to_do_on_stderr(pero: CommandLine) -> None:
