@@ -26,7 +26,7 @@ from tests.harness.openssl import NOW, SIGNER, Infrastructure, cms_sign, cms_ver
 
 DOCUMENT = b"To be signed by several\n" * 30
 DIGEST = hashlib.sha256(DOCUMENT).digest()
-LATER = NOW + datetime.timedelta(minutes=5)
+LATER = NOW + datetime.timedelta(hours=6)  # a run of all tests takes a while, and certificates are made in it
 COUNTER_SIGNATURE = "1.2.840.113549.1.9.6"
 
 # What openssl writes, and what becomes of it beside our signer: options, attached, version (RFC 5652 section 5.1)
