@@ -162,6 +162,11 @@ class Readers:
         self.stop()
 
 
+def own_folder() -> Path:
+    """Of the readers of this process."""
+    return Path(tempfile.gettempdir()) / f"pero-pcsc-{os.getpid()}"
+
+
 @contextlib.contextmanager
 def virtual_readers() -> Iterator[Readers]:
     """Running readers, gone at the end.
@@ -169,7 +174,7 @@ def virtual_readers() -> Iterator[Readers]:
     Their folder is the same each time, since libpcsclite reads the name of the socket once in a process; and it is
     made here, since that name has to be short.
     """
-    folder = Path(tempfile.gettempdir()) / f"pero-pcsc-{os.getpid()}"
+    folder = own_folder()
     folder.mkdir(mode=0o700)
     readers = Readers(folder)
     try:
