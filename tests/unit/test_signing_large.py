@@ -182,6 +182,16 @@ async def test_a_small_file_that_changes_while_the_person_looks_gets_no_signatur
     assert (await signed(core, small))["error"]["message"] == "file_changed"
 
 
+async def test_a_file_that_vanishes_while_the_person_looks_gets_no_signature(core: Core, large: Path) -> None:
+    async def confirm() -> str:
+        large.unlink()
+        return core.tokens.entries[0].thumbprint
+
+    core.person.answers = [confirm, FileChanged(path="")]
+    assert (await signed(core, large))["error"]["message"] in ("file_changed", "file_unreadable")
+    assert outcomes(core) != ["signed"]
+
+
 @pytest.mark.parametrize("force", [False, True])
 async def test_openssl_accepts_a_large_attached_signature(core: Core, large: Path, tmp_path: Path, force: bool) -> None:
     result = (await signed(core, large, attached=True))["result"]
