@@ -13,9 +13,9 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
@@ -26,6 +26,7 @@ from agent.consent.origins import Origins, utc_now
 from agent.consent.prompter import Prompter
 from agent.consent.unattended import CommandPrompter
 from agent.desktop.window_prompter import WindowPrompter
+from agent.diagnostics.quick import QuickLook
 from agent.errors import (
     AlreadyRunning,
     FileUnwritable,
@@ -52,6 +53,9 @@ from agent.transport.client import LocalClient, Notified, PinChoice, encode_requ
 from agent.trust.anchors import read_anchors
 from agent.trust.material import MaterialClient
 from agent.trust.path import path_problem
+
+if TYPE_CHECKING:
+    from agent.diagnostics.probe import Probe
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -108,9 +112,27 @@ class Composition:
         )
         self.services.signing.change_pin = self.services.managing.change_pin
         self.dispatcher = Dispatcher(self.services)
+        self._environment = environment
+
+    def look_quickly(self) -> None:
+        """From now on failed requests of pages are explained, and the extension may ask how the machine is."""
+        self.services.quick_look = QuickLook(self._machine)
+
+    def _machine(self) -> AbstractAsyncContextManager[Probe]:
+        """The machine as this agent sees it."""
+        from agent.diagnostics.probe import Machine
+
+        caller = Caller(Role.COMMAND, "", "in_process", self.prompter)
+
+        @asynccontextmanager
+        async def session() -> AsyncIterator[Call]:
+            yield _calling(self.dispatcher, caller)
+
+        return Machine(self.services.locations, self._environment, session, VERSION)
 
     async def close(self) -> None:
         await self.services.signing.follow_ups.close()
+        await self.services.quick_look.close()
         self.services.uploads.close()
         await self.tokens.close()
         self.journal.close()
@@ -192,6 +214,7 @@ async def _run(composition: Composition, started: Callable[[int | None], None]) 
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C comes as KeyboardInterrupt
             loop.add_signal_handler(number, stop.set)
     composition.services.stop = stop.set
+    composition.look_quickly()
     agent = Agent(composition)
     await agent.start()
     started(composition.port)
@@ -281,27 +304,32 @@ async def _composed(
         raise UnattendedForbidden()
     prompter = composition.prompter if pin.kind == "window" else CommandPrompter(pin.kind, pin.descriptor)
     caller = Caller(Role.COMMAND, "", "in_process", prompter)
-    identifiers = itertools.count(1)
 
     def notify(notification: bytes) -> None:
         message = json.loads(notification)
         notified(message["method"], message["params"])
 
     caller.notify = notify
+    try:
+        yield _calling(composition.dispatcher, caller)
+        await composition.services.signing.follow_ups.settled()
+    finally:
+        await composition.close()
+
+
+def _calling(dispatcher: Dispatcher, caller: Caller) -> Call:
+    """Calls of a caller in this process. What a method raises comes out."""
+    identifiers = itertools.count(1)
 
     async def call(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         request = encode_request(next(identifiers), method, parameters)
-        answer = json.loads(await composition.dispatcher.handle(caller, request))
+        answer = json.loads(await dispatcher.handle(caller, request))
         if "error" in answer:
             raise from_name(answer["error"]["data"]["name"], answer["error"]["data"]["facts"])
         result: dict[str, Any] = answer["result"]
         return result
 
-    try:
-        yield call
-        await composition.services.signing.follow_ups.settled()
-    finally:
-        await composition.close()
+    return call
 
 
 @contextlib.contextmanager

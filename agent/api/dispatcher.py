@@ -89,10 +89,16 @@ class Dispatcher:
             return result(request.id, await self._call(caller, request))
         except PeroError as error:
             _log.info("refused method=%s role=%s error=%s", self._known(request.method), caller.role, error.name)
-            return failure(request.id, error, self._services.language)
+            return failure(request.id, error, self._services.language, await self._explained(caller, error))
         except Exception:  # noqa: BLE001 - the one place: a fault of ours is answered, logged, and stops nobody else
             _log.exception("internal method=%s role=%s", self._known(request.method), caller.role)
             return failure(request.id, Internal(), self._services.language)
+
+    async def _explained(self, caller: Caller, error: PeroError) -> str:
+        """The finding that explains an error to a page that was let in: its id, and nothing of what was found."""
+        if caller.role is not Role.PAGE or not self.is_allowed(caller):
+            return ""
+        return await self._services.quick_look.explains(error.name)
 
     def _known(self, method: str) -> str:
         """A method's name for the log, into which no stranger writes words (or lines) of his own."""

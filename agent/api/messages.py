@@ -82,8 +82,12 @@ def notification(method: str, parameters: dict[str, Any]) -> bytes:
     return _encoder.encode({"jsonrpc": "2.0", "method": method, "params": parameters})
 
 
-def failure(identifier: Identifier | None, error: PeroError, language: str) -> bytes:
-    return _encoder.encode({"jsonrpc": "2.0", "id": identifier, "error": error_object(error, language)})
+def failure(identifier: Identifier | None, error: PeroError, language: str, finding: str = "") -> bytes:
+    """`finding`: the id of the finding of `pero diagnose` that explains the error, where there is one."""
+    written = error_object(error, language)
+    if finding:
+        written["data"]["finding"] = finding
+    return _encoder.encode({"jsonrpc": "2.0", "id": identifier, "error": written})
 
 
 def error_object(error: PeroError, language: str) -> dict[str, Any]:

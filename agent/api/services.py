@@ -10,6 +10,7 @@ from agent.api.batches import Batches
 from agent.api.uploads import Uploads
 from agent.config import Locations
 from agent.consent.origins import Origins
+from agent.diagnostics.quick import QuickLook
 from agent.errors import NotRunning
 from agent.journal import Journal
 from agent.policy import Policy
@@ -41,4 +42,5 @@ class Services:
     now: Callable[[], datetime]  # UTC
     port: Callable[[], int | None]  # the loopback port, while one is held
     batches: Batches = dataclasses.field(default_factory=Batches)
+    quick_look: QuickLook = dataclasses.field(default_factory=QuickLook)
     stop: Callable[[], None] = _no_agent  # ends the agent once the loop comes round to it

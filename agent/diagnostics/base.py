@@ -63,13 +63,17 @@ class Check(NamedTuple):
 
 
 async def run(
-    checks: Sequence[Check], probe: Probe, deadline: float = DEADLINE, areas: Collection[str] = ()
+    checks: Sequence[Check],
+    probe: Probe,
+    deadline: float = DEADLINE,
+    areas: Collection[str] = (),
+    only: Collection[str] = (),
 ) -> list[Finding]:
     """The findings of all checks, in their order; the checks run side by side. `deadline`: seconds for each.
 
-    `areas`: only what these tell; what they stand on in other areas is examined all the same, and not told.
+    `areas`, `only` (ids): what these tell; what they stand on is examined all the same, and not told.
     """
-    wanted = [check for check in checks if not areas or check.area in areas]
+    wanted = [check for check in checks if (not areas or check.area in areas) and (not only or check.id in only)]
     tasks: dict[str, asyncio.Task[list[Finding]]] = {}
     for check in _with_required(checks, wanted):
         tasks[check.id] = asyncio.create_task(_after_required(check, tasks.copy(), probe, deadline))

@@ -12,6 +12,7 @@ from agent.texts.errors import error_advice, error_text, reason_text
 from agent.texts.visible import visible
 
 MARKS: dict[Status, str] = {"ok": "+", "warning": "!", "error": "x", "unknown": "?", "not_applicable": "-"}
+_WORST: tuple[Status, ...] = ("error", "warning", "unknown", "ok", "not_applicable")
 _COMMON = frozenset({"skipped", "timeout", "broken"})  # cases that `base.run` makes for any check
 
 Line = tuple[str, str]  # what it is ("area", a status, "why", "advice", "summary", ""), and its text
@@ -34,6 +35,11 @@ def as_values(findings: Sequence[Finding], language: str) -> dict[str, Any]:
         for finding in findings
     ]
     return {"findings": rows, "counts": counts(findings)}
+
+
+def worst_first(findings: Sequence[Finding]) -> list[Finding]:
+    """Errors, warnings, what could not be told, what is in order, what does not apply; each in the table's order."""
+    return sorted(findings, key=lambda finding: _WORST.index(finding.status))
 
 
 def counts(findings: Sequence[Finding]) -> dict[str, int]:

@@ -101,6 +101,8 @@ export class PeroError extends Error {
   readonly facts: Readonly<Record<string, unknown>>;
   /** What to do, in the person's language; may be empty. `message` says what happened. */
   readonly advice: string;
+  /** The row of `pero diagnose` on that machine that explains the error ("pcsc.service"), for whoever helps; may be empty. */
+  readonly finding: string;
 }
 
 /** `extension`: the browser extension. `loopback`: a WebSocket to 127.0.0.1, which browsers may ask about or block. */

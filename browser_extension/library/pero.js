@@ -2,7 +2,7 @@
 // Pero for web pages. Types, and the table of errors, are in pero.d.ts beside this file.
 
 /** @import * as Types from "./pero.js" */
-/** @typedef {{ code: number, message: string, data?: { name?: string, actor?: string, retriable?: boolean, facts?: Record<string, unknown>, text?: string, advice?: string } }} RpcError */
+/** @typedef {{ code: number, message: string, data?: { name?: string, actor?: string, retriable?: boolean, facts?: Record<string, unknown>, text?: string, advice?: string, finding?: string } }} RpcError */
 /** @typedef {{ resolve: (result: any) => void, reject: (reason: unknown) => void }} Pending */
 
 const CONNECT = "pero:connect:1"; // what the extension's content script listens for
@@ -46,6 +46,7 @@ export class PeroError extends Error {
     this.retriable = data.retriable ?? false;
     this.facts = Object.freeze({ ...data.facts });
     this.advice = data.advice ?? "";
+    this.finding = data.finding ?? "";
   }
 }
 

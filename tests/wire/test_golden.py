@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 
 from agent.api.caller import Caller
 from agent.api.methods import METHODS
+from agent.diagnostics.quick import QuickLook
 from agent.errors import ERRORS, PinLocked, Refused
 from tests.harness.core import SITE, Core
+from tests.harness.diagnosed import Fake, token
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 PROTOCOL = Path(__file__).parents[2] / "PROTOCOL.md"
@@ -23,6 +26,7 @@ PATTERNS = {
     "<text>": lambda value: isinstance(value, str) and value != "",
     "<int>": lambda value: isinstance(value, int),
 }
+CALLERS = {"command": Core.command, "extension": Core.extension}
 NEEDS_REAL_TOKENS = {
     "add_key_file",
     "forget_key_file",
@@ -50,11 +54,15 @@ def matches(expected: Any, given: Any) -> bool:
 
 
 def prepare(core: Core, name: str) -> None:
+    if name in {"sign-explained", "diagnose"}:
+        machine = Fake()
+        machine.tokens = [token(pin_locked=True)]
+        core.services.quick_look = QuickLook(lambda: nullcontext(machine))
     if name not in {"list-journal", "verify-journal"}:
         core.tokens.add("DEMO Signer")
     if name == "connect-refused":
         core.person.connection = Refused()
-    if name == "sign-pin-locked":
+    if name in {"sign-pin-locked", "sign-explained"}:
         core.tokens.fail = [PinLocked(token="memory")]
         core.person.answers = [None, Refused()]
     if name in {"list-sites", "forget-site"}:
@@ -89,7 +97,8 @@ async def test_the_agent_answers_the_published_example(path: Path, tmp_path: Pat
     core = Core(tmp_path)
     prepare(core, path.stem)
     first_contact = path.stem in {"connect", "connect-refused", "not-allowed"}
-    caller = core.page(allowed=not first_contact) if golden["role"] == "page" else core.command()
+    role = golden["role"]
+    caller = core.page(allowed=not first_contact) if role == "page" else CALLERS[role](core)
     request = golden["request"]
     if path.stem == "sign-file":
         file = tmp_path / "contract.txt"

@@ -9,6 +9,7 @@ from agent.api.methods import (
     cancel,
     certificates,
     connect,
+    diagnose,
     download_chunk,
     forget_key_file,
     forget_module,
@@ -47,6 +48,7 @@ from agent.api.methods import (
 METHODS: tuple[Method, ...] = (
     connect.METHOD,
     status.METHOD,
+    diagnose.METHOD,
     select_certificate.METHOD,
     sign.METHOD,
     sign_in.METHOD,

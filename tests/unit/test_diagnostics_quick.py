@@ -1,0 +1,124 @@
+"""The quick look: shared by those who ask, and the one finding that explains why a page's request failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.diagnostics import quick
+from agent.diagnostics.checks import CHECKS
+from agent.diagnostics.probes.cards import View
+from agent.diagnostics.quick import EXPLAINING, QUICK, QuickLook
+from agent.errors import ERRORS, PinLocked, Refused, TokenAbsent
+from tests.harness.core import Core
+from tests.harness.diagnosed import Fake, FakeCards, token
+
+
+class Counted(Fake):
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = 0
+
+    @asynccontextmanager
+    async def machine(self) -> AsyncIterator[Fake]:
+        self.opened += 1
+        yield self
+
+
+def test_what_is_looked_at_and_what_explains_are_checks_and_errors_that_there_are() -> None:
+    known = [check.id for check in CHECKS]
+    assert set(QUICK) <= set(known)
+    assert set(EXPLAINING) <= {error.name for error in ERRORS}
+    assert {identifier for candidates in EXPLAINING.values() for identifier in candidates} <= set(QUICK)
+
+
+async def test_those_who_ask_at_once_share_one_look_and_a_later_one_looks_anew(monkeypatch: Any) -> None:
+    fake = Counted()
+    look = QuickLook(fake.machine)
+    first, second = await asyncio.gather(look.findings(), look.findings())
+    assert first == second
+    assert {finding.id for finding in first} == set(QUICK)
+    await look.findings()
+    assert fake.opened == 1
+    monkeypatch.setattr(quick, "FRESH", 0.0)
+    await look.findings()
+    assert fake.opened == 2
+
+
+async def test_the_deepest_cause_explains_and_what_is_well_explains_nothing() -> None:
+    fake = Counted()
+    assert await QuickLook(fake.machine).explains("token_absent") == ""
+    fake.tokens, fake.certificates = [], []
+    assert await QuickLook(fake.machine).explains("no_certificate") == "tokens.seen"
+    fake.cards = FakeCards(View("stopped"))
+    assert await QuickLook(fake.machine).explains("no_certificate") == "pcsc.service"
+    assert await QuickLook(fake.machine).explains("refused") == ""
+    assert await QuickLook().explains("no_certificate") == "", "with no machine to look at"
+
+
+async def test_an_answer_does_not_wait_for_a_look_that_hangs(monkeypatch: Any) -> None:
+    class Hung(FakeCards):
+        async def view(self) -> View:
+            await asyncio.Event().wait()
+            return self.seen
+
+    fake = Counted()
+    fake.cards = Hung(View("running"))
+    monkeypatch.setattr(quick, "EXPLAINED_WITHIN", 0.05)
+    look = QuickLook(fake.machine)
+    assert await look.explains("token_absent") == ""
+    await look.close()
+
+
+@pytest.mark.parametrize(("caller", "explained"), [("page", True), ("command", False), ("stranger", False)])
+async def test_only_a_page_that_was_let_in_is_told(tmp_path: Path, caller: str, explained: bool) -> None:
+    core, fake = Core(tmp_path), Counted()
+    fake.tokens = [token(pin_locked=True, label="LABEL-canary")]
+    core.services.quick_look = QuickLook(fake.machine)
+    core.tokens.add("DEMO Signer")
+    core.tokens.fail = [PinLocked(token="memory")]
+    core.person.answers = [None, Refused()]
+    whom = core.command() if caller == "command" else core.page(allowed=caller == "page")
+    answer = await core.call(whom, "sign", {"document": {"name": "a", "content": "YQ=="}})
+    assert (answer["error"]["data"].get("finding") == "tokens.pin") is explained
+    assert (fake.opened == 1) is explained
+    assert "LABEL-canary" not in str(answer)
+
+
+async def test_a_page_learns_nothing_of_a_certificate_by_its_explanation(tmp_path: Path) -> None:
+    """Named and absent, or there and expired: the same answer, finding and all."""
+    answers = []
+    for number, thumbprint in enumerate(("ab" * 32, "")):
+        core, fake = Core(tmp_path / str(number)), Counted()
+        core.places.state.mkdir()
+        expired = core.tokens.add("DEMO Signer", days=0)
+        core.person.answers = [TokenAbsent(), TokenAbsent()]
+        fake.certificates = []
+        core.services.quick_look = QuickLook(fake.machine)
+        parameters = {"document": {"name": "a", "content": "YQ=="}, "certificate": thumbprint or expired}
+        answers.append(await core.call(core.page(), "sign", parameters))
+    assert answers[0] == answers[1]
+    assert answers[0]["error"]["message"] == "no_certificate"
+    assert "finding" in answers[0]["error"]["data"]
+
+
+async def test_the_extension_is_told_what_is_wrong_and_nothing_of_what_is_well(tmp_path: Path) -> None:
+    core, fake = Core(tmp_path), Counted()
+    fake.tokens = [token(label="well"), token(label="locked", pin_locked=True)]
+    core.services.quick_look = QuickLook(fake.machine)
+    for language in ("ru", "en"):
+        told = (await core.call(core.extension(), "diagnose", {"language": language}))["result"]
+        (row,) = told["findings"]
+        assert (row["id"], row["status"]) == ("tokens.pin", "error")
+        assert "locked" in row["text"]
+        assert told["counts"]["error"] == 1
+        assert "well" not in str(told["findings"])
+        assert "Макетова" not in str(told)
+    for other in (core.page(), core.command()):
+        assert (await core.call(other, "diagnose"))["error"]["message"] == "unknown_method"
+    assert (await core.call(core.extension(), "diagnose", {"language": "fr"}))["error"]["message"] == "bad_parameters"
