@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.api.files import open_file
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.exits import Exit
 from agent.cli.output import plain, say
@@ -35,7 +36,7 @@ def command(context: Context, signature: Path, content: Path | None, trust: tupl
     from agent.trust.anchors import read_anchors
     from agent.verification.procedure import verify
 
-    anchors = [anchor for path in trust for anchor in read_anchors(_read(path))]
+    anchors = [anchor for path in trust for anchor in read_anchors(_read_regular(path))]
     now = datetime.datetime.now(datetime.UTC)
     report = verify(_read(signature), content, anchors if trust else None, now)
     if as_json:
@@ -52,6 +53,15 @@ def _read(path: Path) -> bytes:
             content = file.read(MAX_FILE + 1)
     except OSError as error:
         raise FileUnreadable(path=str(path), reason=error.strerror or "unreadable") from error
+    if len(content) > MAX_FILE:
+        raise DocumentTooLarge(limit=MAX_FILE)
+    return content
+
+
+def _read_regular(path: Path) -> bytes:
+    """A file of certificates; a pipe or a device is refused. Raises as `_read`."""
+    with open_file(path) as file:
+        content = file.read(MAX_FILE + 1)
     if len(content) > MAX_FILE:
         raise DocumentTooLarge(limit=MAX_FILE)
     return content

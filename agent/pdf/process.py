@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import IO, TypeAlias, cast
 
 from agent.errors import DocumentTooComplex, from_name
+from agent.ipc.stopping import ended_by
 from agent.pdf import messages
 
 SECONDS = 30  # of processor time for one task
@@ -20,7 +21,8 @@ Performer: TypeAlias = Callable[[messages.Task], messages.Revision]
 
 
 def once(task: messages.Task) -> messages.Revision:
-    """The task in a process of its own. Blocks; raises DocumentTooComplex and what `signing.perform` raises."""
+    """The task in a process of its own. Blocks; raises DocumentTooComplex, what `signing.perform` raises, and Cancelled
+    where nobody waits any more."""
     with Worker() as worker:
         return worker(task)
 
@@ -74,7 +76,7 @@ class Worker:
         limit = threading.Timer(self._seconds * _PATIENCE, process.kill)
         limit.start()
         try:
-            with contextlib.suppress(BrokenPipeError):
+            with ended_by(process.kill), contextlib.suppress(BrokenPipeError):
                 messages.write(cast(IO[bytes], process.stdin), task)
                 return messages.read(cast(IO[bytes], process.stdout))
             return None

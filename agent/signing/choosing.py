@@ -9,12 +9,13 @@ import msgspec
 from agent.algorithms import digest_named
 from agent.errors import AlgorithmUnsupported, CertificateUnknown, CertificateUnusable, DigestLength, NoCertificate
 from agent.model import Digest, Listing
+from agent.signing.aside import aside
 from agent.signing.fitting import Candidate, candidates, left_out, signing_with, unable
 from agent.signing.making import Format, format_named
 from agent.signing.options import check
 from agent.signing.request import SignRequest
 from agent.signing.sign_in import check_document
-from agent.signing.steps import aside, is_large
+from agent.signing.steps import is_large
 
 
 def fitting(listing: Listing, request: SignRequest, now: datetime) -> tuple[Candidate, ...]:
@@ -91,5 +92,5 @@ async def checked(request: SignRequest) -> Format:
             )
     if not request.audience:
         check_document(request.document)
-    await aside(form.slow or is_large(request), lambda: form.look(request.document, request.options))
+    await aside(form.slow or is_large(request), lambda: form.look(request.document, request.options), request.origin)
     return form

@@ -6,9 +6,9 @@ that says which level is still possible; only a request that allows it (`fallbac
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from agent.certificates import extensions
@@ -23,6 +23,7 @@ from agent.errors import (
     TimestampUnconfigured,
     TimestampWrong,
 )
+from agent.signing.aside import aside
 from agent.signing.options import Level, SignatureOptions
 
 _LOWER = (  # errors that leave a lower level; a revoked certificate is none of them
@@ -68,6 +69,7 @@ class Levels:
         certificate: Description,
         chain: Sequence[bytes],
         digest_algorithm: str,
+        origin: str = "",
     ) -> tuple[Completed, Level]:
         """The signature at the level asked for, or a lower one where the request takes that.
 
@@ -80,7 +82,7 @@ class Levels:
                 completed, reached = completed.with_timestamp(token), "t"
                 if options.level == "lt":
                     material = await self._materials.material(certificate.der, chain, (token,))
-                    completed = await asyncio.to_thread(completed.with_material, material)
+                    completed = await aside(True, partial(completed.with_material, material), origin)
                     reached = "lt"
         except _LOWER as error:
             if not options.fallback:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,16 +15,14 @@ from agent.certificates.description import Description, signing_algorithm
 from agent.cms.encodings import encoded
 from agent.cms.formats import Prepared
 from agent.model import Digest, Document, Listing, Streamed, unwatched
+from agent.signing.aside import aside
 from agent.signing.fitting import Candidate
 from agent.signing.levels import Levels, check_certificate
 from agent.signing.making import Format
 from agent.signing.request import SignRequest, SignResult
 from agent.signing.task import Task
 
-PLACES = 4  # threads; the loop has five or more, and others need them too
 LARGE = 1 << 20  # bytes; SHA-256 takes a millisecond for so many, Streebog ten
-Result = TypeVar("Result")
-_places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 SignDigest = Callable[[SignatureAlgorithm, bytes, bytes], Awaitable[bytes]]  # a digest, and what it is of
 
 
@@ -66,7 +63,7 @@ async def prepare(
     """Step 5. Raises its errors."""
     task = await _task(request, chosen, chain, moment)
     check_certificate(request.options, task.certificate)
-    prepared = await aside(form.slow or is_large(request), lambda: form.prepare(task))
+    prepared = await aside(form.slow or is_large(request), lambda: form.prepare(task), request.origin)
     digest = new_digest(task.algorithm.digest.name, prepared.signed).digest()
     return Ready(request, form, chosen, task, prepared, digest)
 
@@ -74,11 +71,11 @@ async def prepare(
 async def finish(ready: Ready, signature: bytes, levels: Levels) -> SignResult:
     """Steps 7 and 8. Raises their errors."""
     request, form, task = ready.request, ready.form, ready.task
-    completed = await aside(ready.is_slow, lambda: ready.prepared.complete(signature))  # 7
+    completed = await aside(ready.is_slow, lambda: ready.prepared.complete(signature), request.origin)  # 7
     completed, level = await levels.raised(
-        completed, request.options, task.certificate, task.chain, task.algorithm.digest.name
+        completed, request.options, task.certificate, task.chain, task.algorithm.digest.name, request.origin
     )
-    await aside(ready.is_slow, lambda: form.verify(task, completed, level))  # 8
+    await aside(ready.is_slow, lambda: form.verify(task, completed, level), request.origin)  # 8
     if isinstance(request.document, Document | Streamed) and request.document.unchanged is not unwatched:
         await asyncio.to_thread(request.document.unchanged)
     detached = form.is_detached(request.options, request.attached)
@@ -125,25 +122,9 @@ async def _content_digest(request: SignRequest, algorithm: SignatureAlgorithm) -
     if isinstance(document, Digest):
         return {document.algorithm: document.value, **dict(document.others)}[algorithm.digest.name]
     content = document.content
-    return await aside(is_large(request), lambda: new_digest(algorithm.digest.name, content).digest())
+    return await aside(is_large(request), lambda: new_digest(algorithm.digest.name, content).digest(), request.origin)
 
 
 def is_large(request: SignRequest) -> bool:
     content = request.document.content if isinstance(request.document, Document) else b""
     return max(len(content), len(request.options.existing or b"")) > LARGE
-
-
-async def aside(slow: bool, work: Callable[[], Result]) -> Result:
-    """Work in a thread where it takes long, since others wait meanwhile.
-
-    A thread cannot be cancelled: its place is taken until it ends, and whoever takes back what waits for a place leaves
-    nothing behind. So no page holds more documents and threads than there are places, however often it asks.
-    """
-    if not slow:
-        return work()
-    loop = asyncio.get_running_loop()
-    places = _places.setdefault(loop, asyncio.Semaphore(PLACES))
-    await places.acquire()
-    working = loop.run_in_executor(None, work)
-    working.add_done_callback(lambda _: places.release())
-    return await asyncio.shield(working)

@@ -11,13 +11,13 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.algorithms import digest_named, new_digest
 from agent.certificates.description import Description
 from agent.config import Settings, TimestampAuthority
 from agent.errors import CertificateDamaged, TimestampUnavailable, TimestampUnconfigured, TimestampWrong
+from agent.ipc.files import read_regular
 from agent.timestamp.credentials import read_password
 from agent.timestamp.request import Rejected, request, token_of
 from agent.timestamp.token import MAX_TOKEN, Timestamp, WrongToken, verify_timestamp
@@ -28,6 +28,7 @@ WHOLE_SECONDS = 30.0  # for all of them
 MAX_CLOCK_DIFFERENCE = timedelta(days=1)  # of genTime to this machine's clock: beyond it, one of them is quite wrong
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"  # RFC 3161 section 3.4
 _NONCE_BITS = 64
+_MAX_ANCHORS = 16 << 20  # octets of a file with certificates
 
 # leaf, others, anchors (DER), moment -> why there is no path; `trust.path.path_problem`
 PathProblem = Callable[[Description, Sequence[bytes], Sequence[bytes], datetime], str | None]
@@ -129,8 +130,8 @@ class TimestampClient:
         if not authority.anchors:
             return ()
         try:
-            return self._read_anchors(Path(authority.anchors).read_bytes())
-        except (OSError, CertificateDamaged) as error:
+            return self._read_anchors(read_regular(authority.anchors, _MAX_ANCHORS))
+        except (OSError, ValueError, CertificateDamaged) as error:
             raise Unreached("anchors_file") from error
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
-from pathlib import Path
 
+from agent.ipc.files import open_regular
 from agent.timestamp.web import Unreached
 
 _MAX_PASSWORD = 4096  # octets
@@ -15,9 +14,9 @@ def read_password(path: str) -> str:
     """The first line of the file. Raises Unreached unless it is a file of this user (0600) or of the administrator
     (closed to all but one group), with a password in it."""
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or _is_open(status):
+            if _is_open(status):
                 raise Unreached("password_file")
             line = file.read(_MAX_PASSWORD).split(b"\n", 1)[0].rstrip(b"\r")
             password = line.decode("utf-8")

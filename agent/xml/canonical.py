@@ -38,6 +38,21 @@ def canonical(node: etree._Element | etree._ElementTree, method: str) -> bytes:
     return octets
 
 
+def check_names(node: etree._Element | etree._ElementTree, *, inside: bool = True) -> None:
+    """Raises DocumentDamaged where a namespace's name is a relative reference: there is no canonical form then (section
+    4.7). Quick, whatever the size: of each name in use there, the form of one element is made. `inside` False: only of
+    those that an element in the node inherits."""
+    top = node.getroot() if isinstance(node, etree._ElementTree) else node
+    declared = {uri for _, uri in namespaces(top)} if inside else set()
+    for uri in declared | {uri for element in (top, *top.iterancestors()) for uri in element.nsmap.values()}:
+        if not uri or uri == XML:
+            continue
+        try:
+            etree.tostring(etree.Element(f"{{{uri}}}name"), method="c14n", exclusive=True)
+        except (etree.C14NError, ValueError) as error:
+            raise DocumentDamaged(format="xml", detail="no canonical form") from error
+
+
 def _check_work(node: etree._Element | etree._ElementTree) -> None:
     root = node.getroot() if isinstance(node, etree._ElementTree) else node.getroottree().getroot()
     if len(namespaces(root)) ** 2 * sum(1 for _ in root.iter("*")) > _MAX_WORK:

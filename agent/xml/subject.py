@@ -13,7 +13,7 @@ from agent.algorithms import DigestAlgorithm, new_digest
 from agent.errors import BadParameters, DigestLength, SignatureWouldBreak
 from agent.xml import smev
 from agent.xml.algorithms import canonical_method
-from agent.xml.canonical import canonical
+from agent.xml.canonical import canonical, check_names
 from agent.xml.document import Source, by_id, by_name, read, tree
 from agent.xml.elements import b64, element
 from agent.xml.insertion import ALONE, Frame, last_child
@@ -57,6 +57,8 @@ def subject_of(document: bytes, options: Options, mark: str) -> Subject:
     _keep_signatures(root, place)
     inside = target is None or target in (place, *place.iterancestors())
     transforms = (ENVELOPED, *_transforms(options)) if inside else _transforms(options)
+    if options.is_inclusive:
+        check_names(place, inside=False)
     around = _finder(root, place) if options.is_inclusive else None
     return Subject(_uri(options), transforms, digest, last_child(source, place), "text/xml", around=around)
 
@@ -89,7 +91,9 @@ def _transforms(options: Options) -> tuple[str, ...]:
 
 
 def _digest_of(node: etree._Element | etree._ElementTree, options: Options) -> _Digest:
-    """Of the document as it was before the signature, which is what the enveloped transform gives back."""
+    """Of the document as it was before the signature, which is what the enveloped transform gives back. Raises
+    DocumentDamaged."""
+    check_names(node)
 
     def digest(hashing: DigestAlgorithm, _signature: etree._Element) -> bytes:
         octets = canonical(node, canonical_method(options))
@@ -138,7 +142,7 @@ def _file(document: bytes, options: Options, name: str) -> Subject:
 def _inside(document: bytes, options: Options, mark: str) -> Subject:
     """The document in a ds:Object: all but its byte order mark and declaration, which come before the whole."""
     source = read(document)
-    tree(source)
+    check_names(tree(source))
     method = canonical_method(options)
 
     def digest(hashing: DigestAlgorithm, signature: etree._Element) -> bytes:

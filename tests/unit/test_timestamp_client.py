@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -225,7 +227,9 @@ async def test_the_certificate_must_lead_to_the_anchors_of_the_settings(
     other = server.authority.make("other-root", None, "basicConstraints=critical,CA:TRUE\n").certificate
     assert await tried(server.stamping(anchors=str(other)), wrong=True) == ["untrusted"]
     asked = len(server.asked)
-    assert await tried(server.stamping(anchors=str(tmp_path / "none.pem"))) == ["anchors_file"]
+    os.mkfifo(tmp_path / "pipe.pem")
+    for none in (tmp_path / "none.pem", tmp_path, tmp_path / "pipe.pem", "/dev/zero"):
+        assert await asyncio.wait_for(tried(server.stamping(anchors=str(none))), 20) == ["anchors_file"]
     assert len(server.asked) == asked
 
 
@@ -241,15 +245,20 @@ async def test_a_name_and_a_password_are_given_where_they_are_set(server: Author
     assert await tried(authority) == ["unauthorized"]
 
 
-@pytest.mark.parametrize("spoil", ["open", "absent", "empty", "folder"])
+@pytest.mark.parametrize("spoil", ["open", "absent", "empty", "folder", "pipe", "device"])
 async def test_a_password_that_others_can_read_is_not_used(server: AuthorityServer, tmp_path: Path, spoil: str) -> None:
     file = tmp_path / "password"
     if spoil == "folder":
         file.mkdir(mode=0o700)
+    elif spoil == "pipe":
+        os.mkfifo(file, 0o600)
+    elif spoil == "device":
+        file.symlink_to("/dev/zero")
     elif spoil != "absent":
         file.touch(0o644 if spoil == "open" else 0o600)
         file.write_text("" if spoil == "empty" else "secret")
-    assert await tried(server.stamping(user="somebody", password_file=str(file))) == ["password_file"]
+    found = tried(server.stamping(user="somebody", password_file=str(file)))
+    assert await asyncio.wait_for(found, 20) == ["password_file"]
     assert server.asked == []
 
 

@@ -110,11 +110,15 @@ def test_several_authorities_may_be_trusted(pki: Infrastructure, files: Path) ->
 
 
 def test_files_that_cannot_be_read_are_errors_and_no_verdict(pki: Infrastructure, files: Path) -> None:
+    os.mkfifo(files / "pipe")
     for arguments in (
         ("nowhere.p7s",),
         ("detached.p7s", "--content", "nowhere"),
         ("attached.p7m", "--trust", "nowhere"),
         ("attached.p7m", "--trust", "document"),
+        ("attached.p7m", "--trust", "pipe"),
+        ("attached.p7m", "--trust", "/dev/zero"),
+        ("attached.p7m", "--trust", "."),
     ):
         assert pero(files, "verify", *arguments).returncode == 3
     assert pero(files, "verify").returncode == 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import contextlib
 import ctypes
@@ -9,6 +10,7 @@ import os
 import random
 import resource
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from agent.xml import document as documents
 from agent.xml.document import MAX_DEPTH
 from agent.xml.options import Options
 from agent.xml.signature import look
+from tests.harness.core import Core
 from tests.harness.xml_judges import key_signer, xmlsec
 
 WHOLE = Options()
@@ -153,6 +156,31 @@ def test_attributes_and_namespaces_are_bounded() -> None:
     wide = b"<a " + b" ".join(declared.split(b" ")[:250]) + b">" + b"<b/>" * 40_000 + b"</a>"
     with pytest.raises(XmlUnsafe):
         key_signer("p256").sign(wide, Options(canonical="inclusive"))
+
+
+@pytest.mark.parametrize("name", ["relative", "../up", "#part", "//host/path", "a/b?c"])
+@pytest.mark.parametrize("packaging", ["enveloped", "enveloping"])
+async def test_a_namespace_with_a_relative_name_is_refused_before_anybody_is_asked(
+    name: str, packaging: str, tmp_path: Path
+) -> None:
+    """Such a document has no canonical form: xmllint says so too."""
+    document = f'<a><p:b xmlns:p="{name}">x</p:b></a>'.encode()
+    judged = subprocess.run(["xmllint", "--exc-c14n", "-"], input=document, capture_output=True, check=False)
+    assert judged.stdout == b""
+    core = Core(tmp_path)
+    core.tokens.add("Somebody")
+    options = {"format": "xades", "packaging": packaging}
+    asked = {"document": {"name": "a.xml", "content": base64.b64encode(document).decode()}, "options": options}
+    answer = await core.call(core.page(), "sign", asked)
+    assert answer["error"]["data"]["name"] == "document_damaged"
+    assert core.person.shown == []
+
+
+def test_a_namespace_that_only_others_use_keeps_nothing_from_being_signed() -> None:
+    document = b'<r><a Id="mine">x</a><p:b xmlns:p="relative"/></r>'
+    look(document, Options(reference="mine"))
+    with pytest.raises(DocumentDamaged):
+        look(document, Options())
 
 
 def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
