@@ -609,6 +609,24 @@ class StorageFull(PeroError):
     code, name, actor, retriable = 4011, "storage_full", Actor.PERSON, True
 
 
+class RightsRefused(PeroError):
+    """Administrator rights were not given, or there is no way to ask for them. Facts: program."""
+
+    code, name, actor, retriable = 4012, "rights_refused", Actor.ADMINISTRATOR, True
+
+
+class MendFailed(PeroError):
+    """A step of a repair did not work. Facts: step, reason."""
+
+    code, name, actor = 4013, "mend_failed", Actor.ADMINISTRATOR
+
+
+class MendOverwritten(PeroError):
+    """What a repair had written was changed since, so it is not undone. Facts: path."""
+
+    code, name, actor = 4014, "mend_overwritten", Actor.PERSON
+
+
 # 5000: raised in the browser (extension and page library), listed here because the table is one
 
 
@@ -669,6 +687,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     FileChanged, StorageFull,
+    RightsRefused, MendFailed, MendOverwritten,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,
 )  # fmt: skip
 
