@@ -23,6 +23,7 @@ from agent.api.services import Services
 from agent.api.uploads import Uploads
 from agent.config import LOOPBACK_PORTS, VERSION, Locations, Settings, load_settings, locations, secure_folder
 from agent.consent.origins import Origins, utc_now
+from agent.consent.pause import Pause
 from agent.consent.prompter import Prompter
 from agent.consent.unattended import CommandPrompter
 from agent.desktop.window_prompter import WindowPrompter
@@ -93,7 +94,8 @@ class Composition:
         self.timestamps = TimestampClient(current, environment, now, path_problem, read_anchors)
         self.material = MaterialClient(current, environment, now)
         levels = Levels(self.timestamps, self.material, lambda: check_reachable(current(), environment))
-        queue = queue or PersonQueue()
+        pause = Pause(places.pause)
+        queue = queue or PersonQueue(pause=pause)
         self.port: int | None = None
         self.services = Services(
             version=VERSION,
@@ -104,6 +106,7 @@ class Composition:
             journal=self.journal,
             tokens=self.tokens,
             queue=queue,
+            pause=pause,
             managing=Managing(self.tokens.management, self.journal, queue),
             signing=Signing(self.tokens, self.journal, queue, now, levels),
             uploads=Uploads(places.uploads, limit=settings.upload_bytes),

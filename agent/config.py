@@ -54,6 +54,14 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "pero.log"
 
     @property
+    def pause(self) -> Path:
+        return self.state / "paused"
+
+    @property
+    def notices(self) -> Path:
+        return self.state / "notices.json"
+
+    @property
     def lock(self) -> Path:
         return self.state / "agent.lock"
 
@@ -80,12 +88,32 @@ class TimestampAuthority(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     anchors: str = ""  # a PEM file, absolute: its certificate must lead to one of these; empty: any authority's
 
 
+class Portal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A site whose way `pero diagnose` tries, step by step. Nothing but a request for its first page goes there."""
+
+    url: Annotated[str, msgspec.Meta(pattern="^https?://")]
+    name: str = ""  # for people; empty: the host
+
+
+# By `pero diagnose` alone. Of different operators, so that none is believed by itself.
+CLOCK_HOSTS = ("ntp1.vniiftri.ru", "ntp.msk-ix.ru", "pool.ntp.org", "time.cloudflare.com", "time.google.com")
+CLOCK_PAGES = ("http://www.gosuslugi.ru/", "http://www.nalog.gov.ru/", "http://ya.ru/", "http://www.cbr.ru/")
+PORTALS = (
+    Portal("https://www.gosuslugi.ru/", "Госуслуги"),
+    Portal("https://lkul.nalog.ru/", "ФНС"),
+    Portal("https://zakupki.gov.ru/", "ЕИС «Закупки»"),
+)
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the person set; the file may be missing."""
 
     language: str = ""  # "ru", "en"; empty: as the system says
     modules: tuple[str, ...] = ()  # paths of PKCS#11 modules added by hand, absolute
-    clock_hosts: tuple[str, ...] = ("pool.ntp.org",)  # asked for the time by `pero diagnose` only
+    clock_hosts: tuple[str, ...] = CLOCK_HOSTS  # asked for the time, by NTP
+    clock_pages: tuple[str, ...] = CLOCK_PAGES  # asked for the time where NTP is not answered, by the header Date
+    portals: tuple[Portal, ...] = PORTALS
+    expiry_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 30  # before its end a certificate is warned of
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()  # asked in this order until one answers
     proxy: str = ""  # of time-stamps and revocation; "direct": none; empty: as the environment or the system says
     certificate_networks: tuple[str, ...] = ()  # "10.0.0.0/8": not public, yet addresses in certificates may lead there

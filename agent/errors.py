@@ -139,6 +139,12 @@ class OriginRefused(PeroError):
     code, name, actor = 1012, "origin_refused", Actor.PAGE
 
 
+class SigningPaused(PeroError):
+    """The person paused signing on this machine; nothing is asked until they let it go on."""
+
+    code, name, actor, retriable = 1013, "signing_paused", Actor.PERSON, True
+
+
 # 2000: tokens, PINs, key files
 
 
@@ -669,7 +675,7 @@ class ConnectionLost(PeroError):
 ERRORS: tuple[type[PeroError], ...] = (
     BadRequest, UnknownMethod, BadParameters, Internal,
     NotAllowed, Refused, WindowClosed, Expired, Cancelled, Busy, Stopping, WindowUnavailable, MessageTooLarge,
-    FrameRefused, UnattendedForbidden, OriginRefused,
+    FrameRefused, UnattendedForbidden, OriginRefused, SigningPaused,
     TokenAbsent, PinIncorrect, PinLocked, PinCancelled, PinNotSet, WorkerDied, WorkerHung, ModuleUnloadable,
     TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
     ModuleForbidden, KeyForeign,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from agent.api.batches import Batches
 from agent.api.uploads import Uploads
 from agent.config import Locations
 from agent.consent.origins import Origins
+from agent.consent.pause import Pause
 from agent.diagnostics.quick import QuickLook
 from agent.errors import NotRunning
 from agent.journal import Journal
@@ -26,6 +27,10 @@ def _no_agent() -> None:
     raise NotRunning()
 
 
+async def _no_desk(_page: str, _files: tuple[str, ...]) -> None:
+    raise NotRunning()
+
+
 @dataclasses.dataclass
 class Services:
     version: str
@@ -36,6 +41,7 @@ class Services:
     journal: Journal
     tokens: TokenPool
     queue: PersonQueue
+    pause: Pause
     signing: Signing
     managing: Managing
     uploads: Uploads
@@ -43,4 +49,5 @@ class Services:
     port: Callable[[], int | None]  # the loopback port, while one is held
     batches: Batches = dataclasses.field(default_factory=Batches)
     quick_look: QuickLook = dataclasses.field(default_factory=QuickLook)
+    open_desk: Callable[[str, tuple[str, ...]], Awaitable[None]] = _no_desk  # a page of Pero's window, and files for it
     stop: Callable[[], None] = _no_agent  # ends the agent once the loop comes round to it

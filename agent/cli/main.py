@@ -28,6 +28,9 @@ from agent.texts.errors import error_text
 COMMANDS: dict[str, str] = {
     "run": "agent.cli.run",
     "stop": "agent.cli.stop",
+    "desk": "agent.cli.desk",
+    "pause": "agent.cli.pause",
+    "resume": "agent.cli.resume",
     "setup": "agent.cli.setup",
     "modules": "agent.cli.modules",
     "keyfile": "agent.cli.keyfile",

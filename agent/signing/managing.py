@@ -170,14 +170,14 @@ class Managing:
 
     async def _agree(self, prompt: TokenPrompt, prompter: Prompter) -> None:
         """The person's word alone, where no secret is needed."""
-        async with self._queue.turn(), prompter.ask_token(prompt) as dialogue:
+        async with self._queue.turn(while_paused=True), prompter.ask_token(prompt) as dialogue:
             await dialogue.confirmed()
             await dialogue.done()
 
     async def _ask(
         self, prompt: TokenPrompt, prompter: Prompter, work: Callable[[PinSource], Awaitable[Result]]
     ) -> Result:
-        async with self._queue.turn() as patience, prompter.ask_token(prompt) as dialogue:
+        async with self._queue.turn(while_paused=True) as patience, prompter.ask_token(prompt) as dialogue:
             last: PeroError | None = None
             while True:
                 await _confirmed(dialogue, last)

@@ -208,6 +208,11 @@ class TokenPool:
         await self._listings.close()
         await self._looks.close()
 
+    async def forget_logins(self) -> None:
+        """End all workers, and with them every login and every PIN that one holds; the next request starts anew."""
+        workers, self._workers = list(self._workers.values()), {}
+        await asyncio.gather(*(worker.close() for worker in workers))
+
     def worker_processes(self) -> dict[str, int]:
         """Process ids of the workers that run, by module."""
         return {path: worker.process_id for path, worker in self._workers.items() if worker.process_id is not None}

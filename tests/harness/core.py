@@ -24,6 +24,7 @@ from agent.api.uploads import Uploads
 from agent.cms.formats import Material
 from agent.config import Locations
 from agent.consent.origins import Origins
+from agent.consent.pause import Pause
 from agent.consent.prompter import (
     BatchAnswer,
     BatchDialogue,
@@ -34,6 +35,7 @@ from agent.consent.prompter import (
     Dialogue,
     PassphrasePrompt,
     Progress,
+    Remedy,
     ShowDocument,
     SigningPrompt,
     TokenPrompt,
@@ -100,6 +102,10 @@ class MemoryTokens:
         self.paused = asyncio.Event()
         self.spoil: Callable[[bytes], bytes] = lambda signature: signature
         self.hold: asyncio.Event | None = None
+        self.forgotten = 0
+
+    async def forget_logins(self) -> None:
+        self.forgotten += 1
 
     def add(
         self,
@@ -224,6 +230,8 @@ class ScriptedPerson:
         self.open = 0
         self.most_open = 0
         self.waiting = asyncio.Event()
+        self.remedies: list[Remedy] = []
+        self.lower: list[str | None] = []  # what could have been kept, each time that was asked
         self.struck: tuple[int, ...] = ()
         self.stop = asyncio.Event()
         self.progress: list[Progress] = []
@@ -292,6 +300,12 @@ class _Dialogue:
     async def failed(self, error: PeroError) -> None:
         self._person.failures.append(error)
 
+    async def remedy(self, error: PeroError, lower: str | None) -> Remedy:
+        self._person.lower.append(lower)
+        if self._person.remedies:
+            return self._person.remedies.pop(0)
+        return "give_up" if lower is None else "keep"
+
     async def done(self) -> bool:
         return False
 
@@ -339,7 +353,8 @@ class Core:
         self.places = Locations(state=folder, runtime=folder)
         self.journal = Journal(self.places.journal, self.clock)
         self.origins = Origins(self.places.origins)
-        queue = PersonQueue(patience)
+        pause = Pause(self.places.pause)
+        queue = PersonQueue(patience, pause)
         self.services = Services(
             version="0.1.0",
             locations=self.places,
@@ -349,6 +364,7 @@ class Core:
             journal=self.journal,
             tokens=self.tokens,  # type: ignore[arg-type]
             queue=queue,
+            pause=pause,
             managing=Managing(TokenManagement(_no_worker, SignatureOrders()), self.journal, queue),
             signing=Signing(self.tokens, self.journal, queue, self.clock, self.authorities.levels),
             uploads=Uploads(self.places.uploads, limit=8 << 30),

@@ -34,6 +34,7 @@ NEEDS_REAL_TOKENS = {
     "add_module",
     "forget_module",
     "stop",
+    "open_desk",
     *(f"token_{name}" for name in ("changes", "objects", "change_pin", "unblock", "set_pin", "generate_key")),
     *(f"token_{name}" for name in ("request", "write_certificate", "import", "rename", "delete")),
 }  # shown by the command line's tests

@@ -17,6 +17,9 @@ from agent.api.methods import (
     list_journal,
     list_modules,
     list_sites,
+    open_desk,
+    pause,
+    resume,
     select_certificate,
     sign,
     sign_batch,
@@ -86,5 +89,8 @@ METHODS: tuple[Method, ...] = (
     token_import.METHOD,
     token_rename.METHOD,
     token_delete.METHOD,
+    open_desk.METHOD,
+    pause.METHOD,
+    resume.METHOD,
     stop.METHOD,
 )

@@ -41,7 +41,7 @@ async def add_key_file(services: Services, caller: Caller, parameters: Parameter
 
 async def _ask_and_add(services: Services, caller: Caller, name: str, content: bytes) -> tuple[CertificateEntry, ...]:
     async with (
-        services.queue.turn(),
+        services.queue.turn(while_paused=True),
         caller.prompter.ask_passphrase(PassphrasePrompt(name, services.language)) as dialogue,
     ):
         while True:

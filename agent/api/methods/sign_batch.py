@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 
+from agent.api.batch_documents import DocumentParameter, Given, documents_of, in_message
 from agent.api.caller import Caller
-from agent.api.messages import binary
 from agent.api.method import PAGE, Method
 from agent.api.methods.sign import Thumbprint
 from agent.api.services import Services
-from agent.errors import BadParameters, PeroError
-from agent.model import Digest, Document
-from agent.signing.batch_request import MAX_DOCUMENTS, BatchRequest, Unread
+from agent.errors import BadParameters
+from agent.signing.batch_request import MAX_DOCUMENTS, BatchRequest, Deliver
 from agent.signing.filters import Filter
 from agent.signing.options import SignatureOptions
-
-MAX_NAME = 512  # characters of a document's name: the names of all stand in one message to the window
-Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
-
-
-class DocumentParameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Name
-    content: str | None = None  # base64
-    media_type: Annotated[str, msgspec.Meta(max_length=255)] = "application/octet-stream"
-    digest: str | None = None  # base64; in place of the content
-    size: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)] | None = None  # of what the digest is of
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +34,7 @@ async def sign_batch(services: Services, caller: Caller, parameters: Parameters)
         raise BadParameters(detail="existing goes with one document")
     request = BatchRequest(
         origin=caller.origin,
-        documents=tuple(_document(one, parameters.digest_algorithm) for one in parameters.documents),
+        documents=(),
         attached=parameters.attached,
         certificate=parameters.certificate,
         filter=parameters.filter,
@@ -53,23 +42,18 @@ async def sign_batch(services: Services, caller: Caller, parameters: Parameters)
         options=parameters.options,
         language=services.language,
     )
-    work = partial(services.signing.sign_batch, request, caller.prompter)
-    batch = services.batches.begin(caller, len(request.documents), services.language, work)
-    return {"batch": batch.identifier, "count": len(request.documents)}
+    given = tuple(in_message(one, parameters.digest_algorithm) for one in parameters.documents)
+    batch = services.batches.begin(
+        caller, len(given), services.language, partial(_sign, services, caller, request, given)
+    )
+    return {"batch": batch.identifier, "count": len(given)}
 
 
-def _document(given: DocumentParameter, algorithm: str | None) -> Document | Digest | Unread:
-    """One that is malformed does not stop the others."""
-    try:
-        if (given.content is None) == (given.digest is None):
-            raise BadParameters(detail="one of content and digest is needed")
-        if given.content is not None:
-            return Document(given.name, binary(given.content, "content"), given.media_type)
-        if algorithm is None:
-            raise BadParameters(detail="digest_algorithm says what the digests are")
-        return Digest(given.name, algorithm, binary(given.digest or "", "digest"), given.size)
-    except PeroError as error:
-        return Unread(given.name, error)
+async def _sign(
+    services: Services, caller: Caller, request: BatchRequest, given: Sequence[Given], deliver: Deliver
+) -> None:
+    documents = await documents_of(services, caller, given, request)
+    await services.signing.sign_batch(msgspec.structs.replace(request, documents=documents), caller.prompter, deliver)
 
 
 METHOD = Method("sign_batch", PAGE, Parameters, sign_batch)

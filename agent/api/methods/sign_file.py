@@ -83,11 +83,14 @@ def _with_existing(parameters: Parameters) -> Parameters:
 
 
 async def read_document(
-    services: Services, caller: Caller, path: Path, parameters: Parameters, *, stream: bool = True
+    services: Services, caller: Caller, path: Path, parameters: Parameters, *, most: int | None = MAX_WHOLE
 ) -> Document | Streamed:
-    """`stream` False: a large file is refused. Raises FileUnreadable, FileChanged, DocumentTooLarge."""
+    """`most`: bytes of a file that is held, a larger one is read as a stream; None: no stream, a large file is refused.
+
+    Raises FileUnreadable, FileChanged, DocumentTooLarge.
+    """
     algorithms: tuple[DigestAlgorithm, ...] = ()
-    if stream and _is_large(path):
+    if most is not None and _is_larger(path, most):
         algorithms = await digests_for(services, parameters.certificate, parameters.digest_algorithm)
     given_up = threading.Event()
     told = progress_for(caller, parameters.progress) if parameters.progress is not None else nobody
@@ -97,9 +100,9 @@ async def read_document(
         given_up.set()  # a thread cannot be cancelled, and the agent does not end before it
 
 
-def _is_large(path: Path) -> bool:
+def _is_larger(path: Path, most: int) -> bool:
     try:
-        return path.stat().st_size > MAX_WHOLE
+        return path.stat().st_size > most
     except (OSError, ValueError):
         return False  # reading it says what the matter is
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from agent.api.batch_documents import MAX_HELD
 from agent.api.caller import Caller
 from agent.api.contents import MAX_WHOLE
 from agent.api.method import COMMAND, Method
@@ -19,8 +20,6 @@ from agent.model import Digest, Document
 from agent.signing.batch_request import MAX_DOCUMENTS, BatchRequest, Deliver, Unread
 from agent.signing.filters import Filter
 from agent.signing.options import SignatureOptions
-
-MAX_HELD = 4 * MAX_WHOLE  # bytes of all files that are held
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,9 +47,12 @@ async def _sign(services: Services, caller: Caller, parameters: Parameters, deli
     documents: list[Document | Digest | Unread] = []
     held = 0
     for path in map(Path, parameters.paths):
-        document = await _read(services, caller, path, parameters)
-        held += len(document.content) if isinstance(document, Document) else 0
-        documents.append(document if held <= MAX_HELD else Unread(path.name, DocumentTooLarge(limit=MAX_HELD)))
+        document = await _read(services, caller, path, parameters, MAX_HELD - held)
+        size = len(document.content) if isinstance(document, Document) else 0
+        if held + size > MAX_HELD:
+            document, size = Unread(path.name, DocumentTooLarge(limit=MAX_HELD)), 0
+        documents.append(document)
+        held += size
     request = BatchRequest(
         origin=caller.origin,
         documents=tuple(documents),
@@ -64,8 +66,11 @@ async def _sign(services: Services, caller: Caller, parameters: Parameters, deli
     await services.signing.sign_batch(request, caller.prompter, deliver)
 
 
-async def _read(services: Services, caller: Caller, path: Path, parameters: Parameters) -> Document | Digest | Unread:
-    """A file that cannot be read does not stop the others. One that would be read as a stream is signed by itself."""
+async def _read(
+    services: Services, caller: Caller, path: Path, parameters: Parameters, room: int
+) -> Document | Digest | Unread:
+    """A file that cannot be read does not stop the others. One that is larger than there is `room` (bytes) for is read
+    as a stream where its signature can be made so, which in a batch no attached one can."""
     try:
         if not path.is_absolute():
             raise BadParameters(detail="path is not absolute")
@@ -76,7 +81,9 @@ async def _read(services: Services, caller: Caller, path: Path, parameters: Para
             digest_algorithm=parameters.digest_algorithm,
             options=parameters.options,
         )
-        return await sign_file.read_document(services, caller, path, given, stream=False)
+        return await sign_file.read_document(
+            services, caller, path, given, most=None if parameters.attached else min(room, MAX_WHOLE)
+        )
     except PeroError as error:
         return Unread(path.name, error)
 
