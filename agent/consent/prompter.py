@@ -138,6 +138,9 @@ class Progress(NamedTuple):
 
 ShowDocument = Callable[[int], ShownDocument | None]  # one document of a batch, by its number; None: there is none
 
+# What becomes of a signature whose level cannot be had: asked for once more, kept at a lower one, or given up.
+Remedy = Literal["again", "keep", "give_up"]
+
 Updates = AsyncIterator[Offered]  # of an open prompt; a prompter that shows no list leaves them alone
 
 
@@ -180,6 +183,13 @@ class Dialogue(Protocol):
 
     async def failed(self, error: PeroError) -> None:
         """Show why it did not work; the person may try again or close."""
+        ...
+
+    async def remedy(self, error: PeroError, lower: str | None) -> Remedy:
+        """The signature is made, and its level could not be had: what now? No PIN is asked for again.
+
+        `lower`: the level that it may be kept at; None: whoever asked takes no other. When it is cancelled the prompt
+        stays."""
         ...
 
     async def done(self) -> bool:

@@ -19,6 +19,7 @@ from agent.consent.prompter import (
     OfferedCertificate,
     PassphrasePrompt,
     Progress,
+    Remedy,
     ShowDocument,
     SigningPrompt,
     TokenPrompt,
@@ -104,6 +105,10 @@ class _CommandDialogue:
 
     async def failed(self, error: PeroError) -> None:
         self._error = error
+
+    async def remedy(self, error: PeroError, lower: str | None) -> Remedy:
+        """Nobody sits there who could say; what the options allow is looked at by who asks."""
+        return "give_up"
 
     async def done(self) -> bool:
         """Whoever holds the other end of a conversation was told by the worker what there is to tell."""

@@ -6,6 +6,8 @@ conversations travel beside, on the control socket, tagged `PIN_TAG`. No PIN is 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from agent.consent.prompter import (
@@ -76,6 +78,14 @@ class Failed(msgspec.Struct, frozen=True, tag_field="say", tag="failed"):
     facts: dict[str, Fact] = {}
 
 
+class Unreached(msgspec.Struct, frozen=True, tag_field="say", tag="unreached"):
+    """The signature is made, and its level could not be had; the window answers `Remedied`, or is refused."""
+
+    error: str
+    facts: dict[str, Fact] = {}
+    lower: str | None = None  # the level that it may be kept at
+
+
 class Done(msgspec.Struct, frozen=True, tag_field="say", tag="done"):
     """It worked: the window goes away, or answers that it is `Offering` something."""
 
@@ -121,6 +131,12 @@ class Stop(msgspec.Struct, frozen=True, tag_field="say", tag="stop"):
     """The person wants no more of a batch. What is done is done."""
 
 
+class Remedied(msgspec.Struct, frozen=True, tag_field="say", tag="remedied"):
+    """After `Unreached`: the level is asked for once more, or the lower one is kept."""
+
+    remedy: Literal["again", "keep"]
+
+
 class Offering(msgspec.Struct, frozen=True, tag_field="say", tag="offering"):
     """After `Done`: the window stays, and offers to change the PIN."""
 
@@ -130,8 +146,20 @@ class ChangePin(msgspec.Struct, frozen=True, tag_field="say", tag="change_pin"):
 
 
 Show = ShowConnection | ShowChoice | ShowSigning | ShowPassphrase | ShowToken | ShowBatch
-ToWindow = Show | Offer | Failed | Done | ShowDocument | Progressed
-FromWindow = Ready | Unavailable | Refused | Allowed | Confirmed | ConfirmedBatch | LookAt | Stop | Offering | ChangePin
+ToWindow = Show | Offer | Failed | Unreached | Done | ShowDocument | Progressed
+FromWindow = (
+    Ready
+    | Unavailable
+    | Refused
+    | Allowed
+    | Confirmed
+    | ConfirmedBatch
+    | LookAt
+    | Stop
+    | Remedied
+    | Offering
+    | ChangePin
+)
 
 _encoder = msgspec.json.Encoder()
 _to_window = msgspec.json.Decoder(ToWindow)

@@ -23,7 +23,9 @@ START_DEADLINE = 30.0  # seconds until the window must be on the screen
 END_DEADLINE = 2.0  # seconds that a window has to go away by itself
 _COMMAND = ("-P", "-m", "agent.desktop.windows.main")  # -P: never import from the folder that the agent runs in
 
-Answer = TypeVar("Answer", messages.Allowed, messages.Confirmed, messages.Offering, messages.ChangePin)
+Answer = TypeVar(
+    "Answer", messages.Allowed, messages.Confirmed, messages.Remedied, messages.Offering, messages.ChangePin
+)
 
 
 class WindowProcess:

@@ -17,6 +17,7 @@ from agent.consent.prompter import (
     ConnectionPrompt,
     Dialogue,
     PassphrasePrompt,
+    Remedy,
     ShowDocument,
     SigningPrompt,
     TokenPrompt,
@@ -45,6 +46,13 @@ class WindowDialogue:
 
     async def failed(self, error: PeroError) -> None:
         await self._window.tell(messages.Failed(error.name, error.facts))
+
+    async def remedy(self, error: PeroError, lower: str | None) -> Remedy:
+        await self._window.tell(messages.Unreached(error.name, error.facts, lower))
+        try:
+            return (await self._window.answer(messages.Remedied)).remedy
+        except (Refused, WindowClosed):
+            return "give_up"
 
     async def done(self) -> bool:
         await self._window.tell(messages.Done())

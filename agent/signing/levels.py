@@ -1,11 +1,13 @@
 """Levels above B: a time-stamp (T), and what a verifier needs later (LT).
 
 What can be known before the person types a PIN is asked before. What fails after the signature was made is an error
-that says which level is still possible; only a request that allows it (`fallback`) gets the lower level instead.
+that says which level is still possible; only a request that allows it (`fallback`) gets the lower level instead. A
+person who sits there is asked first (`Ask`): nothing is lost yet, and the authority may be there in a minute.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -14,6 +16,7 @@ from typing import Protocol
 from agent.certificates import extensions
 from agent.certificates.description import Description
 from agent.cms.formats import Completed, Material
+from agent.consent.prompter import Remedy
 from agent.errors import (
     IssuerUnavailable,
     PeroError,
@@ -31,6 +34,8 @@ _LOWER = (  # errors that leave a lower level; a revoked certificate is none of 
     RevocationUnavailable, RevocationUnaddressed, IssuerUnavailable,
 )  # fmt: skip
 
+ASK_SECONDS = 120.0  # for the person to say what becomes of a signature without its level
+
 _log = logging.getLogger("pero.signing")
 
 
@@ -46,6 +51,7 @@ class Materials(Protocol):
     async def material(self, certificate: bytes, chain: Sequence[bytes], tokens: Sequence[bytes]) -> Material: ...
 
 
+Ask = Callable[[PeroError, Level], Awaitable[Remedy]]  # what went wrong, the level reached so far
 Reachable = Callable[[], Awaitable[None]]  # raises TimestampUnconfigured, TimestampUnavailable
 
 
@@ -70,25 +76,43 @@ class Levels:
         chain: Sequence[bytes],
         digest_algorithm: str,
         origin: str = "",
+        ask: Ask | None = None,
     ) -> tuple[Completed, Level]:
-        """The signature at the level asked for, or a lower one where the request takes that.
+        """The signature at the level asked for, or a lower one where the request or the person (`ask`) takes that. A
+        time-stamp that was had is kept where what follows it is asked for once more.
 
         Raises what the time-stamp or the material could not be had for, with its fact `possible_level`.
         """
         reached: Level = "b"
-        try:
-            if options.level in ("t", "lt"):
-                token = await self._timestamps.stamp(completed.stamped, digest_algorithm)
-                completed, reached = completed.with_timestamp(token), "t"
-                if options.level == "lt":
+        token = b""
+        while reached != options.level:
+            try:
+                if reached == "b":
+                    token = await self._timestamps.stamp(completed.stamped, digest_algorithm)
+                    completed, reached = completed.with_timestamp(token), "t"
+                else:
                     material = await self._materials.material(certificate.der, chain, (token,))
                     completed = await aside(True, partial(completed.with_material, material), origin)
                     reached = "lt"
-        except _LOWER as error:
-            if not options.fallback:
-                raise with_level(error, reached) from error.__cause__
-            _log.warning("level_lowered wanted=%s reached=%s error=%s", options.level, reached, error.name)
+            except _LOWER as error:
+                remedy = await _remedy(with_level(error, reached), reached, options, ask)
+                if remedy == "give_up":
+                    raise error from error.__cause__
+                if remedy == "keep":
+                    _log.warning("level_lowered wanted=%s reached=%s error=%s", options.level, reached, error.name)
+                    break
         return completed, reached
+
+
+async def _remedy(error: PeroError, reached: Level, options: SignatureOptions, ask: Ask | None) -> Remedy:
+    """The person's, if there is one who answers in time; else the request's."""
+    if ask is not None:
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                return await ask(error, reached)
+        except TimeoutError:
+            pass
+    return "keep" if options.fallback else "give_up"
 
 
 def with_level(error: PeroError, level: Level) -> PeroError:

@@ -27,7 +27,7 @@ import msgspec
 from agent.algorithms import SignatureAlgorithm
 from agent.certificates import libraries
 from agent.consent.origins import shown_origin
-from agent.consent.prompter import ChoicePrompt, Dialogue, Prompter, ShownDocument, SigningPrompt
+from agent.consent.prompter import ChoicePrompt, Dialogue, Prompter, Remedy, ShownDocument, SigningPrompt
 from agent.errors import (
     NoCertificate,
     PeroError,
@@ -177,7 +177,9 @@ class Signing:
                     chosen = usable(offer.candidate(await _confirmed(dialogue, last, offer)))
                     patience.renew()
                     try:
-                        result = await self._make(request, form, chosen, offer.listing, dialogue, entry)  # 4 to 8
+                        result = await self._make(
+                            request, form, chosen, offer.listing, dialogue, entry, _asks(prompter)
+                        )  # 4 to 8
                     except PinCancelled:
                         last = None  # the person went back, or away: the next answer tells
                     except PeroError as error:
@@ -206,13 +208,20 @@ class Signing:
         listing: Listing,
         dialogue: Dialogue,
         entry: int,
+        asks: bool,
     ) -> SignResult:
         self._journal.note("confirmed", {"entry": entry, "certificate": chosen.description.thumbprint})  # 4
 
         async def sign(algorithm: SignatureAlgorithm, digest: bytes, octets: bytes) -> bytes:
             return await self._tokens.sign(chosen.entry, algorithm, digest, dialogue.pin_source(), octets=octets)
 
-        return await make(request, form, chosen, listing, self._now(), sign, self._levels)  # 5 to 8
+        async def ask(error: PeroError, reached: str) -> Remedy:
+            """A page that named a level gets no lower one unless it said so; a command's person decides."""
+            takes_lower = request.options.fallback or not request.origin
+            return await dialogue.remedy(error, reached if takes_lower else None)
+
+        asked = ask if asks else None
+        return await make(request, form, chosen, listing, self._now(), sign, self._levels, asked)  # 5 to 8
 
 
 async def _confirmed(dialogue: Dialogue, last: PeroError | None, offer: Offer) -> str:
@@ -226,6 +235,11 @@ async def _confirmed(dialogue: Dialogue, last: PeroError | None, offer: Offer) -
         if offer.is_empty:
             raise NoCertificate() from None
         raise
+
+
+def _asks(prompter: Prompter) -> bool:
+    """Whether somebody looks at it who can be asked something besides the PIN."""
+    return prompter.kind in ("window", "test")
 
 
 def _facts(request: SignRequest, document: ShownDocument, asked_by: str) -> dict[str, str | int | bool | None]:

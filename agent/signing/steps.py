@@ -17,7 +17,7 @@ from agent.cms.formats import Prepared
 from agent.model import Digest, Document, Listing, Streamed, unwatched
 from agent.signing.aside import aside
 from agent.signing.fitting import Candidate
-from agent.signing.levels import Levels, check_certificate
+from agent.signing.levels import Ask, Levels, check_certificate
 from agent.signing.making import Format
 from agent.signing.request import SignRequest, SignResult
 from agent.signing.task import Task
@@ -49,12 +49,13 @@ async def make(
     moment: datetime,
     sign: SignDigest,
     levels: Levels,
+    ask: Ask | None = None,
 ) -> SignResult:
     """`sign` has the digest signed by the chosen key: the PIN is used there, and nothing that could be known before
     fails after it. Raises the errors of each step."""
     ready = await prepare(request, form, chosen, chain_of(chosen, listing), moment)
     signature = await sign(ready.task.algorithm, ready.digest, ready.prepared.signed)  # 6
-    return await finish(ready, signature, levels)
+    return await finish(ready, signature, levels, ask)
 
 
 async def prepare(
@@ -68,12 +69,12 @@ async def prepare(
     return Ready(request, form, chosen, task, prepared, digest)
 
 
-async def finish(ready: Ready, signature: bytes, levels: Levels) -> SignResult:
+async def finish(ready: Ready, signature: bytes, levels: Levels, ask: Ask | None = None) -> SignResult:
     """Steps 7 and 8. Raises their errors."""
     request, form, task = ready.request, ready.form, ready.task
     completed = await aside(ready.is_slow, lambda: ready.prepared.complete(signature), request.origin)  # 7
     completed, level = await levels.raised(
-        completed, request.options, task.certificate, task.chain, task.algorithm.digest.name, request.origin
+        completed, request.options, task.certificate, task.chain, task.algorithm.digest.name, request.origin, ask
     )
     await aside(ready.is_slow, lambda: form.verify(task, completed, level), request.origin)  # 8
     if isinstance(request.document, Document | Streamed) and request.document.unchanged is not unwatched:

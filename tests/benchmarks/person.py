@@ -17,6 +17,7 @@ from agent.consent.prompter import (
     ConnectionPrompt,
     PassphrasePrompt,
     Progress,
+    Remedy,
     ShowDocument,
     SigningPrompt,
     TokenPrompt,
@@ -93,6 +94,9 @@ class _AtOnceDialogue:
         return PinSource("conversation", worker.detach())
 
     async def failed(self, error: PeroError) -> None:
+        raise AssertionError(error.name)
+
+    async def remedy(self, error: PeroError, lower: str | None) -> Remedy:
         raise AssertionError(error.name)
 
     async def done(self) -> bool:

@@ -19,6 +19,7 @@ class Channel(QObject):
     """Messages of the agent as signals. `gone`: the agent ended, or spoke nonsense; there is nobody to talk to."""
 
     failed = Signal(messages.Failed)
+    unreached = Signal(messages.Unreached)
     done = Signal()
     offered = Signal(messages.Offer)
     document = Signal(messages.ShowDocument)
@@ -60,6 +61,8 @@ class Channel(QObject):
     def _take(self, message: messages.ToWindow) -> None:
         if isinstance(message, messages.Failed):
             self.failed.emit(message)
+        elif isinstance(message, messages.Unreached):
+            self.unreached.emit(message)
         elif isinstance(message, messages.Done):
             self.done.emit()
         elif isinstance(message, messages.Offer):

@@ -10,7 +10,8 @@ The stages, and what leads from one to the next:
 3. ASKED      the person corrects the PIN. Sign, with the same certificate -> give the PIN -> WAITING
               Sign, with another one -> leave the conversation -> LEAVING
 4. LEAVING    the agent says `Failed` -> tell it `Confirmed` with the other certificate -> WAITING
-5. OFFERING   all is done; the person is offered to change a PIN that everybody knows, or that the token wants changed
+5. UNREACHED  the signature is made, its level is not: once more -> WAITING; a lower one -> WAITING; given up -> away
+6. OFFERING   all is done; the person is offered to change a PIN that everybody knows, or that the token wants changed
 
 A worker may ask for several secrets, one after another (`Ask.purpose`). Each has a panel of its own; what was typed in
 one that is not asked for yet waits there.
@@ -29,6 +30,7 @@ from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.pin_conversation import PinConversation, wipe
 from agent.desktop.windows.pin_panel import PinPanel
 from agent.desktop.windows.prompt_window import PromptWindow
+from agent.desktop.windows.unreached import UnreachedChoice
 from agent.desktop.windows.wording import Wording
 from agent.ipc import pin
 
@@ -38,6 +40,7 @@ class Stage(enum.Enum):
     WAITING = enum.auto()
     ASKED = enum.auto()
     LEAVING = enum.auto()
+    UNREACHED = enum.auto()
     OFFERING = enum.auto()
 
 
@@ -57,6 +60,8 @@ class PinWindow(PromptWindow):
         self._ask: pin.Ask | None = None  # what its worker said last
         self._agree_button: QPushButton | None = None
         channel.failed.connect(self._agent_failed)
+        self._choice: UnreachedChoice | None = None
+        channel.unreached.connect(self._unreached)
         channel.done.disconnect(self._end)
         channel.done.connect(self._agent_done)
         channel.pin_conversation.connect(self._converse)
@@ -116,17 +121,22 @@ class PinWindow(PromptWindow):
         return self.panels[0].field if self.panels and self.panels[0].on_reader.isHidden() else self.refuse_button
 
     def may(self, button: QPushButton) -> bool:
-        if self.stage == Stage.OFFERING:
+        if self.stage in (Stage.OFFERING, Stage.UNREACHED):
             return True
         answering = self.stage in (Stage.CHOOSING, Stage.ASKED)
         return answering and self.chosen() is not None and all(panel.complete for panel in self._open_panels())
 
     def refresh(self) -> None:
         super().refresh()
-        under_way = self.stage in (Stage.WAITING, Stage.LEAVING)
+        under_way = self.stage in (Stage.WAITING, Stage.LEAVING, Stage.UNREACHED)
         for panel in self.panels:
             panel.lock(under_way or not self.guard.open or panel in self._given)
         self.lock_choice(under_way)
+
+    def remedied(self, answer: messages.Remedied) -> None:
+        """What becomes of the signature, as the person said."""
+        self._enter(Stage.WAITING)
+        self.channel.send(answer)
 
     def about_to_refuse(self) -> None:
         self._forget()
@@ -233,7 +243,16 @@ class PinWindow(PromptWindow):
         self._offer = self._offer or self.offers(default_pin)
         self.banner.say("information", self.wording(self.progress))
 
+    def _unreached(self, unreached: messages.Unreached) -> None:
+        if self._choice is None:
+            self._choice = UnreachedChoice(self, self._agree_button)
+        self.stage = Stage.UNREACHED
+        self._choice.ask(unreached)
+        self.refresh()
+
     def _agent_failed(self, failed: messages.Failed) -> None:
+        if self._choice is not None:
+            self._choice.end()
         if self.stage == Stage.LEAVING:
             chosen = self.chosen()
             if chosen is not None:
