@@ -24,6 +24,8 @@ class TokenState(msgspec.Struct, frozen=True):
     protected_path: bool = False  # the PIN is typed on the reader
     reader: str = ""  # slotDescription (CK_SLOT_INFO); a PC/SC reader's name where the token is in one
     foreign_container: str = ""  # the product whose container holds the key, where PKCS#11 shows none; a name
+    so_pin_final_try: bool = False
+    so_pin_locked: bool = False
 
 
 KEY_FILES = "keyfiles"  # stands for a module path where the place is the folder of key files

@@ -111,4 +111,6 @@ def token_state(info: pkcs11.TokenInfo, module: str, slot: int, reader: str) -> 
         pin_to_be_changed=bool(info.flags & login.PIN_TO_BE_CHANGED),
         pin_initialized=bool(info.flags & login.PIN_INITIALIZED),
         protected_path=bool(info.flags & login.PROTECTED_PATH),
+        so_pin_final_try=bool(info.flags & login.SO_FINAL_TRY),
+        so_pin_locked=bool(info.flags & login.SO_LOCKED),
     )
