@@ -8,10 +8,11 @@ from typing import Annotated
 
 import msgspec
 
-from agent.config import Settings, TimestampAuthority, check_networks
+from agent.config import Portal, Settings, TimestampAuthority, check_networks
 from agent.errors import SettingsDamaged
 
 POLICY_FILE = Path("/etc/pero/policy.json")
+_DIAGNOSED = ("clock_hosts", "clock_pages", "portals", "expiry_days")  # what `pero diagnose` goes by
 
 
 class PolicyModule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +30,10 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timestamp_authorities: tuple[TimestampAuthority, ...] | None = None  # these and no other; null: the person's own
     proxy: str | None = None  # as in the settings, and in their place
     certificate_networks: tuple[str, ...] | None = None  # as in the settings, and in their place
+    clock_hosts: tuple[str, ...] | None = None  # the same
+    clock_pages: tuple[str, ...] | None = None  # the same
+    portals: tuple[Portal, ...] | None = None  # the same
+    expiry_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] | None = None  # the same
 
     def __post_init__(self) -> None:
         check_networks(self.certificate_networks or ())
@@ -40,7 +45,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def over(self, settings: Settings) -> Settings:
         """The settings, with what the administrator decided in place of the person's own."""
-        names = ("timestamp_authorities", "proxy", "certificate_networks")
+        names = ("timestamp_authorities", "proxy", "certificate_networks", *_DIAGNOSED)
         decided = {name: value for name in names if (value := getattr(self, name)) is not None}
         return msgspec.structs.replace(settings, **decided) if decided else settings
 

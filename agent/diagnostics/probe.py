@@ -14,21 +14,24 @@ from typing import Any, NamedTuple, Protocol, Self
 
 from agent import config
 from agent.diagnostics.probes import rights
-from agent.diagnostics.probes.apart import apart
 from agent.diagnostics.probes.cards import Cards, PcscCards
+from agent.diagnostics.probes.clock import Clock, LinuxClock
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
+from agent.diagnostics.probes.journal import Journal, SystemJournal
+from agent.diagnostics.probes.logins import LinuxLogins, Logins
+from agent.diagnostics.probes.network import Network, RealNetwork
+from agent.diagnostics.probes.policies import LinuxPolicies, Policies
+from agent.diagnostics.probes.products import LinuxProducts, Products
 from agent.diagnostics.probes.system import LinuxSystem, System
 from agent.diagnostics.probes.usb import LinuxUsb, Usb
 from agent.errors import PeroError
+from agent.policy import POLICY_FILE, load_policy
 from native_host import install
 from native_host.manifests import Browser
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 CONNECT_TIMEOUT = 2.0  # seconds
-NTP_TIMEOUT = 2.0  # seconds for each time server
-_NTP_PORT = 123
-_UNSYNCHRONISED = 3  # leap indicator of a server without a time of its own, RFC 5905 section 7.3
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
@@ -48,6 +51,16 @@ class Probe(Protocol):
     cards: Cards
     system: System
     drivers: Drivers
+    journal: Journal
+    logins: Logins
+    policies: Policies
+    products: Products
+    network: Network
+    clock: Clock
+
+    def settings(self) -> config.Settings:
+        """Those of the person, with what the administrator decided; defaults where they cannot be read."""
+        ...
 
     def now(self) -> datetime: ...
 
@@ -103,10 +116,6 @@ class Probe(Protocol):
 
     async def connects(self, host: str, port: int) -> bool: ...
 
-    async def clock_offsets(self) -> list[float]:
-        """True time minus the time of this machine, in seconds, as each time server that answered tells it."""
-        ...
-
 
 class Machine:
     """The real machine. An async context manager: it keeps one session with the agent open."""
@@ -118,12 +127,20 @@ class Machine:
         session: Callable[[], AbstractAsyncContextManager[Call]],
         version: str,
         root: Path = Path("/"),
+        policy: Path = POLICY_FILE,
     ) -> None:
         self.version = version
+        self._policy = policy
         self.usb: Usb = LinuxUsb(root)
         self.cards: Cards = PcscCards(environment)
         self.system: System = LinuxSystem(environment, root)
-        self.drivers: Drivers = LinuxDrivers(root)
+        self.drivers: Drivers = LinuxDrivers(root, environment)
+        self.journal: Journal = SystemJournal(environment)
+        self.logins: Logins = LinuxLogins(environment, root)
+        self.policies: Policies = LinuxPolicies(root)
+        self.products: Products = LinuxProducts(root)
+        self.network: Network = RealNetwork(self.settings, environment)
+        self.clock: Clock = LinuxClock(self.settings, environment, self.network, root)
         self._locations = locations
         self._environment = environment
         self._session = session
@@ -141,6 +158,12 @@ class Machine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def settings(self) -> config.Settings:
+        try:
+            return load_policy(self._policy).over(config.load_settings(self._locations.settings))
+        except PeroError:
+            return config.Settings()  # that the settings are damaged is for `call` to say
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -235,38 +258,6 @@ class Machine:
             return False
         writer.close()
         return True
-
-    async def clock_offsets(self) -> list[float]:
-        """Every server is asked at once, each in a thread of its own."""
-        asked = [apart(ntp_offset, host) for host in self._clock_hosts()]
-        return [offset for offset in await asyncio.gather(*asked) if offset is not None]
-
-    def _clock_hosts(self) -> tuple[str, ...]:
-        try:
-            return config.load_settings(self._locations.settings).clock_hosts
-        except PeroError:
-            return config.Settings().clock_hosts  # that the settings are damaged is for `call` to say
-
-
-def ntp_offset(server: str) -> float | None:
-    """True time minus ours, in seconds, as a server tells it ("host" or "host:port"; RFC 5905). None: no answer."""
-    import ntplib
-
-    host, port = _host_and_port(server)
-    try:
-        answer = ntplib.NTPClient().request(host, version=4, port=port, timeout=NTP_TIMEOUT)
-    except (ntplib.NTPException, OSError):
-        return None
-    if answer.leap == _UNSYNCHRONISED or answer.stratum == 0:
-        return None
-    return float(answer.offset)
-
-
-def _host_and_port(server: str) -> tuple[str, int]:
-    host, colon, port = server.rpartition(":")
-    if colon and port.isdecimal() and (":" not in host or host.startswith("[")):
-        return host.strip("[]"), int(port)
-    return server.strip("[]"), _NTP_PORT
 
 
 def listeners_in(table: str, port: int) -> Iterator[Listener]:

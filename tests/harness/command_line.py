@@ -71,7 +71,12 @@ class CommandLine:
         return locations(self.environment)
 
     def settings(self, **values: Any) -> None:
-        save_settings(self.places.settings, Settings(**values))
+        quiet: dict[str, Any] = {
+            "clock_hosts": (),
+            "clock_pages": (),
+            "portals": (),
+        }  # nobody is asked over the network
+        save_settings(self.places.settings, Settings(**quiet | values))
 
     def run(self, *arguments: str | Path, pin: str | None = None, language: str = "C") -> Ended:
         """One command, from the folder. `pin` goes by a descriptor."""

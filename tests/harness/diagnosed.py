@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from agent.config import Settings
 from agent.diagnostics.probe import Listener
 from agent.diagnostics.probes.cards import Cards, View
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
 from agent.diagnostics.probes.system import LinuxSystem, System
 from agent.diagnostics.probes.usb import LinuxUsb, Usb
 from native_host.manifests import BROWSERS, Browser, content
+from tests.harness.diagnosed_network import FakeClock, FakeNetwork, sources
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOWHERE = Path("/nowhere")  # nothing is known of this machine
@@ -58,8 +60,22 @@ class Fake:
         self.listening: list[Listener] | None = [Listener("127.0.0.1", 1000, 55), Listener("::1", 1000, 56)]
         self.sockets = {PID: {55, 56, 57}}
         self.reachable = True
-        self.offset: float | None = 0.4
+        self.clock = FakeClock()
+        self.network = FakeNetwork()
+        self.set = Settings()
         self.called: list[str] = []
+
+    @property
+    def offset(self) -> float | None:
+        """True time minus the machine's, as three sources tell it; None: nobody does."""
+        return self.clock.told[0].offset if self.clock.told else None
+
+    @offset.setter
+    def offset(self, value: float | None) -> None:
+        self.clock.told = [] if value is None else sources(value)
+
+    def settings(self) -> Settings:
+        return self.set
 
     def now(self) -> datetime:
         return NOON
@@ -109,9 +125,6 @@ class Fake:
 
     async def connects(self, host: str, port: int) -> bool:
         return self.reachable
-
-    async def clock_offsets(self) -> list[float]:
-        return [] if self.offset is None else [self.offset]
 
 
 def module(**change: Any) -> dict[str, Any]:

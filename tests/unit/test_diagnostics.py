@@ -228,21 +228,6 @@ async def test_the_clock(offset: float | None, case: str, status: str) -> None:
     assert await found(time_clock.CHECK, fake) == [(case, status)]
 
 
-@pytest.mark.parametrize(
-    ("offsets", "agreed"),
-    [
-        ([0.1], 0.1),
-        ([0.1, 0.3, 5000.0], 0.2),
-        ([-5000.0, 0.1, 0.3], 0.2),
-        ([0.1, 5000.0], None),
-        ([0.0, 100.0, 200.0], None),
-        ([400.0, 401.0, 0.0], 400.5),
-    ],
-)
-def test_a_lying_time_source_is_outvoted(offsets: list[float], agreed: float | None) -> None:
-    assert time_clock.agreed(offsets) == (None if agreed is None else pytest.approx(agreed))
-
-
 async def test_an_error_of_ours_inside_a_check_is_one_finding_with_its_own_advice() -> None:
     async def unsafe(probe: Probe) -> list[Finding]:
         raise StateUnsafe(path="/state", reason="owned by another user")
@@ -290,7 +275,8 @@ async def test_the_report_for_programs_holds_facts_texts_and_advice() -> None:
     assert {name: row[name] for name in ("id", "area", "case", "status", "facts")} == {
         "id": "time.clock",
         "area": "time",
-        "case": "behind", "status": "error", "facts": {"seconds": 1000, "sources": 1},
+        "case": "behind", "status": "error",
+        "facts": {"seconds": 1000, "sources": 3, "names": ", ".join(source.name for source in fake.clock.told)},
     }  # fmt: skip
     assert "1000 s behind" in row["text"]
     assert row["advice"]

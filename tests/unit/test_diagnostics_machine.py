@@ -4,76 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.config import Locations, Settings, save_settings
-from agent.diagnostics.checks import time_clock
-from agent.diagnostics.probe import Listener, Machine, listeners_in, ntp_offset
+from agent.config import Locations
+from agent.diagnostics.probe import Listener, Machine, listeners_in
 from native_host import install
 
 NTP_EPOCH = 2208988800  # seconds from 1900 to 1970, RFC 5905 figure 4
-
-
-@contextmanager
-def time_server(ahead: float, *, stratum: int = 2, leap: int = 0) -> Iterator[str]:
-    """An NTP server (RFC 5905 figure 8) whose clock is `ahead` seconds of ours; its "host:port"."""
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 0))
-
-    def stamp() -> bytes:
-        seconds = time.time() + NTP_EPOCH + ahead
-        return struct.pack("!II", int(seconds), int(seconds % 1 * 2**32))
-
-    def serve() -> None:
-        while True:
-            request, peer = server.recvfrom(1024)
-            if request == b"stop":
-                return
-            first = leap << 6 | 4 << 3 | 4  # version 4, mode server
-            head = struct.pack("!BBbb", first, stratum, 6, -20) + bytes(8) + b"LOCL"
-            server.sendto(head + stamp() + request[40:48] + stamp() + stamp(), peer)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    host, port = server.getsockname()
-    try:
-        yield f"{host}:{port}"
-    finally:
-        server.sendto(b"stop", (host, port))
-        thread.join()
-        server.close()
-
-
-@pytest.mark.parametrize("ahead", [0.0, 100.0, -4000.0])
-def test_the_clock_is_compared_with_a_time_server(ahead: float) -> None:
-    with time_server(ahead) as server:
-        offset = ntp_offset(server)
-    assert offset == pytest.approx(ahead, abs=1)
-
-
-@pytest.mark.parametrize("fault", [{"stratum": 0}, {"leap": 3}])
-def test_a_server_that_does_not_know_the_time_is_no_answer(fault: dict[str, int]) -> None:
-    with time_server(100.0, **fault) as server:
-        assert ntp_offset(server) is None
-
-
-def test_a_server_that_is_not_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.diagnostics.probe.NTP_TIMEOUT", 0.2)
-    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    silent.bind(("127.0.0.1", 0))
-    assert ntp_offset(f"127.0.0.1:{silent.getsockname()[1]}") is None
-    silent.close()
-    assert ntp_offset("no-such-host.invalid") is None
 
 
 @asynccontextmanager
@@ -92,24 +36,6 @@ async def machine(tmp_path: Path, call: Callable[..., Any] | None = None) -> Asy
     async with Machine(Locations(state=state, runtime=runtime), environment, session, "0.1.0") as real:
         yield real
     assert len(opened) <= 1, "one session is enough"
-
-
-async def test_all_time_servers_are_asked_and_a_lying_one_is_outvoted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agent.diagnostics.probe.NTP_TIMEOUT", 5.0)
-    settings = tmp_path / "state" / "settings.json"
-    async with machine(tmp_path) as real:
-        with time_server(500.0) as one, time_server(500.0) as other, time_server(-9000.0) as liar:
-            save_settings(settings, Settings(clock_hosts=(liar, "no-such-host.invalid", one, other)))
-            assert sorted(await real.clock_offsets()) == pytest.approx([-9000, 500, 500], abs=1)
-            (finding,) = await time_clock.CHECK.examine(real)
-            assert (finding.case, finding.status) == ("behind", "error")
-            save_settings(settings, Settings(clock_hosts=(liar, one)))
-            (finding,) = await time_clock.CHECK.examine(real)
-            assert (finding.case, finding.status) == ("sources_differ", "unknown")
-        save_settings(settings, Settings(clock_hosts=()))
-        assert await real.clock_offsets() == []
 
 
 async def test_the_listing_is_asked_for_once(tmp_path: Path) -> None:
