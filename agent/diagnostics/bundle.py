@@ -1,7 +1,7 @@
 """The support bundle: what a stranger may read to help. Names, labels and paths are never in it.
 
-What goes in is on a list (_FACTS); everything else of a finding is left out, so that a new fact is kept back until
-somebody decided about it. Wordings are left out too, since they hold the facts.
+What goes in is on a list (_FACTS, `extracts`); everything else of a finding is left out, so that a new fact is kept
+back until somebody decided about it. Wordings are left out too, since they hold the facts.
 """
 
 from __future__ import annotations
@@ -10,17 +10,32 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+import msgspec
+
+from agent.diagnostics import history
 from agent.diagnostics.base import Finding
+from agent.diagnostics.report import worst_first
 
 _FACTS = frozenset({
-    "atr", "begin", "code", "days", "driver", "end", "error", "host", "installed", "language", "pid", "port", "reader",
-    "readers", "required", "sandbox", "seconds", "sign", "thumbprint", "usb", "vendor", "version",
+    "atr", "begin", "browser", "code", "days", "driver", "end", "error", "host", "installed", "language", "pid", "port",
+    "provider", "reader", "readers", "required", "sandbox", "seconds", "sign", "thumbprint", "usb", "vendor", "version",
 })  # fmt: skip
+_NAMING = ("driver", "browser", "provider")  # facts on the list that say whose version it is
 NAME = "findings.json"
+HISTORY = 50  # entries, the newest
 
 
-def content(findings: Sequence[Finding], machine: Mapping[str, str]) -> str:
+class Extracts(NamedTuple):
+    """What is not a finding: see `extracts` and `history`."""
+
+    log: Sequence[str] = ()
+    journal: Sequence[Mapping[str, Any]] = ()
+    entries: Sequence[history.Entry] = ()
+
+
+def content(findings: Sequence[Finding], machine: Mapping[str, str], extracts: Extracts = Extracts()) -> str:  # noqa: B008 - it is frozen
     """JSON: what is in the bundle, as it is shown before it is saved. `machine`: versions and the system's name."""
     rows = [
         {
@@ -29,9 +44,16 @@ def content(findings: Sequence[Finding], machine: Mapping[str, str]) -> str:
             "status": finding.status,
             "facts": {name: value for name, value in finding.facts.items() if name in _FACTS},
         }
-        for finding in findings
+        for finding in worst_first(findings)
     ]
-    return json.dumps({"machine": dict(machine), "findings": rows}, ensure_ascii=False, indent=2) + "\n"
+    shown = {
+        "machine": dict(machine),
+        "findings": rows,
+        "history": [_entry(entry, findings) for entry in extracts.entries[-HISTORY:]],
+        "journal": list(extracts.journal),
+        "log": list(extracts.log),
+    }
+    return json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
 
 
 def packed(shown: str) -> bytes:
@@ -40,3 +62,12 @@ def packed(shown: str) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(NAME, shown)
     return buffer.getvalue()
+
+
+def _entry(entry: history.Entry, findings: Sequence[Finding]) -> dict[str, Any]:
+    """An entry of the history, with versions of what may be named: the machine's own, and what this run names too."""
+    named = {
+        f"{finding.id} {finding.facts[fact]}" for finding in findings for fact in _NAMING if finding.facts.get(fact)
+    }
+    kept = {name: version for name, version in entry.versions.items() if name.startswith("machine ") or name in named}
+    return {**msgspec.structs.asdict(entry), "versions": kept}

@@ -1,4 +1,7 @@
-"""The report as one HTML page that needs nothing else: no script, no address, and what others wrote is escaped."""
+"""The report as one HTML page that needs nothing else: no script, no address, and what others wrote is escaped.
+
+What is wrong stands first; each row names its id, by which a failed request of a page refers to it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import html
 import itertools
 from collections.abc import Mapping, Sequence
 
-from agent.diagnostics.base import AREAS, Finding
-from agent.diagnostics.report import MARKS, advice, summary, why, wording
+from agent.diagnostics.base import Finding
+from agent.diagnostics.report import MARKS, advice, summary, why, wording, worst_first
 from agent.texts.catalogue import text
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -21,11 +24,10 @@ li{list-style:none;margin:.5rem 0;padding:.5rem .75rem;border-left:.35rem solid 
 
 def as_html(findings: Sequence[Finding], language: str, heading: Mapping[str, str]) -> str:
     """`heading`: names and values that stand above the findings (version, system, time)."""
-    shown = sorted(findings, key=lambda finding: AREAS.index(finding.area))
-    areas = [
-        f"<h2>{_safe(text(f'area.{area}.title', language))}</h2>"
+    parts = [
+        f"<h2>{_safe(text(f'report.part.{part}', language))}</h2>"
         f"<ul>{''.join(_row(one, language) for one in members)}</ul>"
-        for area, members in itertools.groupby(shown, key=lambda finding: finding.area)
+        for part, members in itertools.groupby(worst_first(findings), key=lambda finding: finding.status)
     ]
     title = _safe(text("report.title", language))
     rows = "".join(f"<p>{_safe(name)}: {_safe(value)}</p>" for name, value in heading.items())
@@ -34,13 +36,16 @@ def as_html(findings: Sequence[Finding], language: str, heading: Mapping[str, st
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f'<meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style></head>'
         f"<body><h1>{title}</h1>{rows}<p><strong>{_safe(summary(findings, language))}</strong></p>"
-        f"{''.join(areas)}</body></html>\n"
+        f"{''.join(parts)}</body></html>\n"
     )
 
 
 def _row(finding: Finding, language: str) -> str:
     mark = f'<span class="mark">[{MARKS[finding.status]}]</span>'
-    parts = [f"<p>{mark} {_safe(wording(finding, language))}</p>"]
+    area = _safe(text(f"area.{finding.area}.title", language))
+    parts = [
+        f'<p>{mark} {_safe(wording(finding, language))}</p><p class="why">{area} <code>{_safe(finding.id)}</code></p>'
+    ]
     for kind, said in (("why", why(finding, language)), ("advice", advice(finding, language))):
         if said:
             parts.append(f'<p class="{kind}">{_safe(said)}</p>')

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from agent.diagnostics import base, bundle
+from agent.diagnostics import base, bundle, extracts, history
 from agent.diagnostics.base import Finding
 from agent.diagnostics.checks import CHECKS, agent_files
 from agent.diagnostics.page import as_html
 from agent.diagnostics.probes.rights import exposed
 from tests.harness.diagnosed import Fake, certificate, token
 
+STATUS = re.compile(r'<li class="(\w+)"')
 CANARIES = ("Канарейкин", "LABEL-canary", "7070-secret-PIN", "/home/canary", "canary.example")
 
 
@@ -56,6 +58,7 @@ async def test_the_page_needs_nothing_and_runs_nothing_of_others(language: str) 
         "ul",
         "li",
         "span",
+        "code",
     }
     assert read.names.isdisjoint({"src", "href", "onerror"})
     assert "<script>alert(1)" in read.words, "it is shown as it is"
@@ -82,6 +85,79 @@ async def test_no_name_label_path_or_pin_is_in_the_bundle() -> None:
     rows = json.loads(shown)["findings"]
     assert {row["id"] for row in rows} >= {check.id for check in CHECKS}
     assert {"begin", "days", "end", "thumbprint"} <= set(next(r for r in rows if r["case"] == "valid")["facts"])
+
+
+LOG = """\
+2026-11-22 19:00:01,123 INFO pero.app started version=0.1.0 pid=4711 port=14741
+2026-11-22 19:00:02,123 INFO pero.api refused method=sign role=page error=pin_locked
+2026-11-22 19:00:03,123 WARNING pero.timestamp timestamp_unavailable authority=canary.example reason=Канарейкин
+2026-11-22 19:00:04,123 WARNING pero.tokens the module /home/canary/m.so gives GOST signatures as: x; put right
+2026-11-22 19:00:05,123 ERROR pero.api internal method=sign role=7070-secret-PIN
+Traceback (most recent call last):
+  File "/home/canary/pero/agent/signing/steps.py", line 17, in canary_step
+    raise ValueError("7070-secret-PIN")
+ValueError: 7070-secret-PIN Канарейкин
+started version=LABEL-canary
+2026-11-22 19:00:06,123 INFO pero.app started version=1\x1b[31m;LABEL-canary
+"""
+
+
+def test_of_the_log_and_the_journal_only_what_is_on_the_list_leaves(tmp_path: Path) -> None:
+    log = tmp_path / "pero.log"
+    log.write_text(LOG)
+    entries = [
+        {"number": 7, "time": "2026-11-22T19:00:00.000Z", "kind": "sign", "previous": "00", "hash": "11",
+         "facts": {"origin": "https://canary.example", "document": "Канарейкин.pdf", "reason": "7070-secret-PIN",
+                   "token": "LABEL-canary", "format": "pades", "level": "/home/canary"}},
+        {"number": 8, "time": "2026-11-22T19:00:01.000Z", "kind": "outcome", "previous": "00", "hash": "11",
+         "facts": {"entry": 7, "outcome": "pin_locked", "certificate": "ab" * 32}},
+    ]  # fmt: skip
+    seen = {"machine system": "Debian", "modules.version OpenSC": "0.23", "modules.loadable LABEL-canary": "1"}
+    kept = (history.Entry("2026-11-22T19:00:00Z", "2026-11-22T19:00:00Z", seen, ("pcsc.service stopped",)),)
+    driver = Finding("modules.version", "known", "ok", {"driver": "OpenSC", "version": "0.23"})
+    more = bundle.Extracts(extracts.of_log(log), extracts.of_journal(entries), kept)
+    shown = bundle.content([driver], {"Pero": "0.1.0"}, more)
+    assert [canary for canary in CANARIES if canary in shown] == []
+    held = json.loads(shown)
+    assert held["log"] == [
+        "2026-11-22 19:00:01,123 INFO pero.app started version=0.1.0 pid=4711 port=14741",
+        "2026-11-22 19:00:02,123 INFO pero.api refused method=sign role=page error=pin_locked",
+        "2026-11-22 19:00:03,123 WARNING pero.timestamp timestamp_unavailable",
+        "2026-11-22 19:00:05,123 ERROR pero.api internal method=sign",
+        "  agent/signing/steps.py:17 canary_step",
+        "  ValueError",
+        "2026-11-22 19:00:06,123 INFO pero.app started",
+    ]
+    assert [row["facts"] for row in held["journal"]] == [
+        {"format": "pades"},
+        {"entry": 7, "outcome": "pin_locked", "certificate": "ab" * 32},
+    ]
+    (entry,) = held["history"]
+    assert entry["versions"] == {"machine system": "Debian", "modules.version OpenSC": "0.23"}
+
+
+def test_a_huge_log_costs_little_and_its_newest_lines_are_kept(tmp_path: Path) -> None:
+    log = tmp_path / "pero.log"
+    with log.open("w") as file:
+        for number in range(100_000):
+            file.write(f"2026-11-22 19:00:01,123 INFO pero.app started version=0.1.0 pid={number} port=14741\n")
+    kept = extracts.of_log(log)
+    assert len(kept) == extracts.LINES
+    assert kept[-1].split()[-2] == "pid=99999"
+    assert extracts.of_log(tmp_path / "absent") == []
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+async def test_the_page_says_first_what_is_wrong_and_names_each_row(language: str) -> None:
+    fake = Fake()
+    fake.tokens = [token(pin_locked=True)]
+    fake.offset = None
+    page = as_html(await base.run(CHECKS, fake), language, {})
+    ranks = [("error", "warning", "unknown", "ok", "not_applicable").index(one) for one in STATUS.findall(page)]
+    assert ranks == sorted(ranks)
+    assert ranks[0] == 0
+    assert ">tokens.pin<" in page, "whoever was told an id finds its row"
+    assert len(page) < 64 << 10
 
 
 async def test_files_that_others_can_reach_are_found_and_closed_ones_are_not(tmp_path: Path) -> None:
