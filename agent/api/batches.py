@@ -20,6 +20,7 @@ from agent.signing.batch_request import Deliver
 from agent.signing.request import SignResult
 
 MAX_OF_CALLER = 2  # batches at a time, those that nobody fetched to the end too
+MAX_OF_ORIGIN = 4  # of all pages of one site: each holds its documents
 MAX_RESULTS = 100  # in one answer
 MAX_OCTETS = 16 << 20  # of signatures in one answer, but for one that is larger by itself
 
@@ -37,6 +38,7 @@ class Batch:
         self._left = set(range(count))
         self._signed = 0
         self._first = 0  # number of the oldest result that is kept
+        self._given = 0  # how many were handed out, in all
         self._results: list[tuple[int, SignResult | PeroError]] = []
         self._changed = asyncio.Event()
         self._ended = False
@@ -52,20 +54,27 @@ class Batch:
 
     def end(self, error: PeroError | None = None) -> None:
         """Where something was signed the rest gets the error, so that all of them have a result."""
-        if error is not None and self._signed:
+        if self._ended:
+            return
+        if error is None or self._signed:
             for index in sorted(self._left):
-                self.deliver(index, error)
+                self.deliver(index, error or Internal())
             error = None
         self._ended, self._error = True, error
         self._changed.set()
+
+    def check(self, after: int) -> None:
+        """Raises BadParameters where so many were never handed out, or later ones are known to have come."""
+        if not self._first <= after <= self._given:
+            raise BadParameters(detail=f"after {after}, expected {self._first} to {self._given}")
 
     async def next(self, after: int) -> dict[str, Any]:
         """The results from number `after` on (as they came); those before it are let go. Waits for one, or the end.
 
         Raises what ended the batch before anything was signed, once nothing is left to fetch.
         """
-        del self._results[: max(0, after - self._first)]
-        self._first = max(self._first, after)
+        del self._results[: after - self._first]
+        self._first = after
         while not self._results and not self._ended:
             self._changed.clear()
             await self._changed.wait()
@@ -80,6 +89,7 @@ class Batch:
             given.append(self._result(index, outcome))
         is_last = self._ended and self._error is None and len(given) == len(self._results)
         self.is_told |= is_last
+        self._given = max(self._given, self._first + len(given))
         return {
             "results": given,
             "next": self._first + len(given),
@@ -104,8 +114,14 @@ class Batches:
             self.drop(told)
         if sum(batch.owner is owner for batch in self._batches.values()) >= MAX_OF_CALLER:
             raise Busy(limit=MAX_OF_CALLER)
+        if (
+            owner.origin
+            and sum(batch.owner.origin == owner.origin for batch in self._batches.values()) >= MAX_OF_ORIGIN
+        ):
+            raise Busy(limit=MAX_OF_ORIGIN)
         batch = Batch(owner, count, language)
         batch.task = asyncio.create_task(_run(batch, work))
+        batch.task.add_done_callback(lambda _: batch.end(Cancelled()))  # withdrawn before its first step
         self._batches[batch.identifier] = batch
         return batch
 

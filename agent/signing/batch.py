@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -31,7 +32,6 @@ from agent.errors import (
     BadParameters,
     Cancelled,
     Fact,
-    JournalUnwritable,
     NoCertificate,
     PeroError,
     PinCancelled,
@@ -40,14 +40,16 @@ from agent.errors import (
 )
 from agent.ipc.pin import PinSource
 from agent.journal import Journal
-from agent.model import CertificateEntry, Digest, Document, Listing
+from agent.model import CertificateEntry, Listing
+from agent.signing.batch_finishing import Finishing
+from agent.signing.batch_look import Looked, check_digests, look, narrowest, row, with_digest, without_preview
+from agent.signing.batch_look import facts as facts_of
 from agent.signing.batch_request import MAX_DOCUMENTS, BatchRequest, Deliver, Unread
 from agent.signing.batch_results import BatchResults
-from agent.signing.choosing import checked, fitting, not_offered, usable
+from agent.signing.choosing import fitting, not_offered, usable
 from agent.signing.fitting import Candidate
 from agent.signing.intention import intention
 from agent.signing.levels import Levels
-from agent.signing.making import Format
 from agent.signing.offering import Offer
 from agent.signing.offering import Tokens as OfferedTokens
 from agent.signing.preview import shown
@@ -55,7 +57,6 @@ from agent.signing.queue import Patience, PersonQueue
 from agent.signing.request import SignRequest
 from agent.signing.stated import stated
 from agent.signing.steps import Ready, chain_of, finish, prepare
-from agent.texts.errors import error_text
 from agent.tokens.many import ToSign
 
 
@@ -77,13 +78,6 @@ class Tools(NamedTuple):
     levels: Levels
 
 
-class Looked(NamedTuple):
-    """A document that can be signed, as far as it can be known before."""
-
-    request: SignRequest
-    form: Format
-
-
 async def sign_batch(tools: Tools, request: BatchRequest, prompter: Prompter, deliver: Deliver) -> None:
     """Every document gets its result through `deliver`, in whatever order they are done.
 
@@ -92,8 +86,8 @@ async def sign_batch(tools: Tools, request: BatchRequest, prompter: Prompter, de
     """
     if not 0 < len(request.documents) <= MAX_DOCUMENTS:
         raise BadParameters(detail=f"1 to {MAX_DOCUMENTS} documents")
-    _check_digests(request)
-    looked = [await _looked(request, document) for document in request.documents]  # 1
+    check_digests(request)
+    looked = [await look(request, document) for document in request.documents]  # 1
     facts: dict[str, Fact] = {
         "origin": request.origin,
         "documents": len(looked),
@@ -103,11 +97,11 @@ async def sign_batch(tools: Tools, request: BatchRequest, prompter: Prompter, de
         **{f"stated_{name}": value for name, value in stated(request.options) if name != "kind"},
     }
     with intention(tools.journal, "sign_batch", facts, durable=False, origin=request.origin) as begun:  # 3
-        shown_documents = [_shown(document) for document in request.documents]
-        rows = [{"entry": begun.number, "index": index, **_facts(one)} for index, one in enumerate(shown_documents)]
+        shown_documents = [without_preview(document) for document in request.documents]
+        rows = [{"entry": begun.number, "index": index, **facts_of(one)} for index, one in enumerate(shown_documents)]
         tools.journal.note_all("batch_document", rows, durable=False)
         batch = _Batch(tools, request, prompter, looked, begun.number, deliver)
-        await batch.run([_row(one, look, request.language) for one, look in zip(shown_documents, looked, strict=True)])
+        await batch.run([row(one, found, request.language) for one, found in zip(shown_documents, looked, strict=True)])
         begun.ended("signed", origin=request.origin, signed=batch.results.signed, failed=batch.results.failed)
 
 
@@ -130,15 +124,15 @@ class _Batch:
         self.results = BatchResults(tools.journal, entry, deliver, len(looked))
 
     async def run(self, rows: list[BatchDocument]) -> None:
-        for index, look in enumerate(self._looked):
-            if isinstance(look, PeroError):
-                self.results.add(index, look)
-        signable = [look.request for look in self._looked if isinstance(look, Looked)]
-        if not signable:
+        for index, found in enumerate(self._looked):
+            if isinstance(found, PeroError):
+                self.results.add(index, found)
+        narrow = narrowest(self._looked)
+        if narrow is None:
             self.results.flush()
             return
         await self._tools.levels.check(self._request.options)
-        offer = self._offer(signable[0])
+        offer = self._offer(narrow)
         try:
             async with self._tools.queue.turn() as patience:
                 await self._ask(rows, offer, patience)
@@ -171,6 +165,8 @@ class _Batch:
                     await self._agreed(answer, usable(offer.candidate(answer.thumbprint)), offer, dialogue, patience)
                 except PinCancelled:
                     last = None  # the person went back, or away: the next answer tells
+                except Refused:
+                    raise  # stopped before the first signature
                 except PeroError as error:
                     self.results.flush()
                     last = error
@@ -203,7 +199,7 @@ class _Batch:
         try:
             if await _unless(dialogue.stopped(), self._sign(chosen, offer.listing, dialogue)):
                 if not self.results.signed:
-                    raise Refused()
+                    raise Refused()  # nothing was signed, and nobody wants it any more
                 self._settle(Cancelled())
             self._settle(Refused())
         finally:
@@ -212,32 +208,29 @@ class _Batch:
 
     async def _sign(self, chosen: Candidate, listing: Listing, dialogue: BatchDialogue) -> None:
         chain, moment, waiting = chain_of(chosen, listing), self._tools.now(), deque[tuple[int, Ready]]()
+        options, narrow = self._request.options, narrowest(self._looked)
+        assert narrow is not None  # noqa: S101 - nobody is asked otherwise
+        algorithm = signing_algorithm(chosen.description, narrow.digests, options.padding)
 
         async def jobs() -> AsyncIterator[ToSign]:
             for index in self.results.left:
-                look = self._looked[index]
-                if not isinstance(look, Looked) or index in self._struck:
+                found = self._looked[index]
+                if not isinstance(found, Looked) or index in self._struck:
                     continue
                 try:
-                    ready = await prepare(look.request, look.form, chosen, chain, moment)
+                    request = with_digest(found.request, algorithm.digest.name)
+                    ready = await prepare(request, found.form, chosen, chain, moment)
                 except PeroError as error:
                     self.results.add(index, error)
                     continue
                 waiting.append((index, ready))
                 yield ToSign(ready.digest, ready.prepared.signed)
 
-        request = next(look.request for look in self._looked if isinstance(look, Looked))
-        algorithm = signing_algorithm(chosen.description, request.digests, request.options.padding)
         signing = self._tools.tokens.sign_many(chosen.entry, algorithm, jobs(), dialogue.pin_source())  # 6
-        async with aclosing(signing) as signatures:
+        async with Finishing(self.results, wait=options.level != "b") as finishing, aclosing(signing) as signatures:
             async for _, signature in signatures:
                 index, ready = waiting.popleft()
-                try:
-                    self.results.add(index, await finish(ready, signature, self._tools.levels))  # 7
-                except JournalUnwritable:
-                    raise
-                except PeroError as error:
-                    self.results.add(index, error)
+                await finishing.begin(index, partial(finish, ready, signature, self._tools.levels))  # 7
 
     def _settle(self, error: PeroError) -> None:
         """What is left gets this error, but what the person struck out."""
@@ -263,43 +256,6 @@ class _Batch:
             self._prompter,
             one.language,
         )
-
-
-async def _looked(request: BatchRequest, document: Document | Digest | Unread) -> Looked | PeroError:
-    if isinstance(document, Unread):
-        return document.error
-    one = request.one(document)
-    try:
-        return Looked(one, await checked(one))
-    except PeroError as error:
-        return error
-
-
-def _check_digests(request: BatchRequest) -> None:
-    """One key signs all of them, with one digest. Raises BadParameters."""
-    names = {document.algorithm for document in request.documents if isinstance(document, Digest)}
-    whole = any(isinstance(document, Document) for document in request.documents)
-    if len(names) > 1 or (names and whole and request.digest_algorithm not in names):
-        raise BadParameters(detail="the digests of a batch are all made by one algorithm, which is digest_algorithm")
-
-
-def _shown(document: Document | Digest | Unread) -> ShownDocument | Unread:
-    if isinstance(document, Unread):
-        return document
-    return msgspec.structs.replace(shown(document), preview=None)
-
-
-def _facts(one: ShownDocument | Unread) -> dict[str, Fact]:
-    if isinstance(one, Unread):
-        return {"document": one.name}
-    return {"document": one.name, "size": one.size, "digest": f"{one.digest_algorithm}:{one.digest}"}
-
-
-def _row(one: ShownDocument | Unread, look: Looked | PeroError, language: str) -> BatchDocument:
-    problem = error_text(look.name, language, look.facts) if isinstance(look, PeroError) else ""
-    if isinstance(one, Unread):
-        return BatchDocument(one.name, None, "", "", problem)
-    return BatchDocument(one.name, one.size, one.digest_algorithm, one.digest, problem)
 
 
 async def _confirmed(dialogue: BatchDialogue, last: PeroError | None, offer: Offer) -> BatchAnswer:

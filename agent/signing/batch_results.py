@@ -7,7 +7,7 @@ import hashlib
 import time
 
 from agent.consent.prompter import Progress
-from agent.errors import Fact, PeroError
+from agent.errors import Fact, JournalUnwritable, PeroError
 from agent.journal import Journal
 from agent.signing.batch_request import Deliver
 from agent.signing.request import SignResult
@@ -41,7 +41,7 @@ class BatchResults:
         return [index for index in range(self._count) if index not in self._settled]
 
     def add(self, index: int, outcome: SignResult | PeroError) -> None:
-        """Raises JournalUnwritable: then nothing of the lot leaves."""
+        """Raises JournalUnwritable: then nothing of the lot leaves, and all of it is left to be done."""
         if not self._lot:
             self._since = time.monotonic()
         self._settled.add(index)
@@ -57,10 +57,21 @@ class BatchResults:
         lot, self._lot = self._lot, []
         if not lot:
             return
-        self._journal.note_all("batch_result", [self._facts(index, outcome) for index, outcome in lot])
+        try:
+            self._journal.note_all("batch_result", [self._facts(index, outcome) for index, outcome in lot])
+        except JournalUnwritable:
+            self._undo(lot)
+            raise
         for index, outcome in lot:
             self._deliver(index, outcome)
         self.changed.set()
+
+    def _undo(self, lot: list[tuple[int, SignResult | PeroError]]) -> None:
+        """What does not leave has not become anything: it can be signed anew."""
+        self._settled.difference_update(index for index, _ in lot)
+        failed = sum(isinstance(outcome, PeroError) for _, outcome in lot)
+        self.failed -= failed
+        self.signed -= len(lot) - failed
 
     def _facts(self, index: int, outcome: SignResult | PeroError) -> dict[str, Fact]:
         facts: dict[str, Fact] = {"entry": self._entry, "index": index}

@@ -24,6 +24,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def batch_next(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
     """Waits until there is something to tell. Raises BadParameters, and what ended the batch before all was done."""
     batch = services.batches.of(caller, parameters.batch)
+    batch.check(parameters.after)
     try:
         answer = await batch.next(parameters.after)
     except PeroError:
