@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from agent.tokens import pkcs11
 from agent.tokens.devices import CONTAINERS
-from agent.tokens.vendors import name_of
+from agent.tokens.vendors import vendor_of
 
 
 def container_on(session: pkcs11.Session, module: str) -> str:
     """The product whose container lies on the token; empty where there is none, or where `module` is the product's."""
-    wanted = {application for application, vendor in CONTAINERS.items() if vendor != name_of(module)}
+    wanted = {application for application, vendor in CONTAINERS.items() if vendor != vendor_of(module)}
     for _, (application,) in session.find(pkcs11.DATA, (pkcs11.APPLICATION,)) if wanted else ():
         text = application.decode(errors="replace") if isinstance(application, bytes) else str(application)
         if text.rstrip(" \0") in wanted:

@@ -1,8 +1,9 @@
 """What the pool and a worker say to each other: JSON in frames of ``native_host.framing`` over the data socket.
 
 The pool numbers its requests. The descriptor of a request that needs a PIN goes ahead of it over the control socket,
-tagged with the request's number. The worker's events about one request: `Started` when it begins calls into the
-backend, `Waiting` while it waits for a PIN, then one `Done` or `Failure`. The first event of a worker is `Loaded`.
+tagged with the request's number. The worker's events about one request: `Waiting` while it waits for a PIN, `Started`
+when it begins calls into the backend after that (and where they may take long), then one `Done` or `Failure`. The first
+event of a worker is `Loaded`.
 """
 
 from __future__ import annotations

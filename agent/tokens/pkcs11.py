@@ -1,13 +1,16 @@
 """A thin, typed layer over PyKCS11: one module, its slots and sessions. The binding's untyped values end here.
 
 PyKCS11 holds the interpreter's lock in every call, so this runs in a worker process and nowhere else. The binding does
-not wipe PINs, fails in `sign` at keys that want a login for each signature, and leaves operations active after errors:
-hence the low-level calls below, and sessions that are closed after every use.
+not wipe PINs, fails in `sign` at keys that want a login for each signature, leaves operations active after errors, and
+is slow: hence the low-level calls below, those of ``cryptoki`` where every signature makes them, and sessions that are
+closed after every use.
 """
 
 from __future__ import annotations
 
 import ctypes
+import struct
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -17,10 +20,10 @@ from PyKCS11 import LowLevel
 
 from agent.errors import ModuleUnloadable, PeroError, PinIncorrect
 from agent.tokens import binaries, opensc, return_codes
+from agent.tokens.cryptoki import Cryptoki
 from agent.tokens.mechanisms import PssParameters
 from agent.tokens.messages import Facts
 
-SIGNATURE_LIMIT = 1024  # bytes
 _SLOT_ATTEMPTS = 3  # a reader that is plugged in between the two calls of C_GetSlotList makes it fail
 _UNAVAILABLE = 0xFFFFFFFF
 _REASON_LIMIT = 300  # characters of what the system's loader says
@@ -34,6 +37,12 @@ ID, VALUE, KEY_TYPE = PyKCS11.CKA_ID, PyKCS11.CKA_VALUE, PyKCS11.CKA_KEY_TYPE
 MODULUS, EC_POINT = PyKCS11.CKA_MODULUS, PyKCS11.CKA_EC_POINT
 ALWAYS_AUTHENTICATE, SIGN = PyKCS11.CKA_ALWAYS_AUTHENTICATE, PyKCS11.CKA_SIGN
 CERTIFICATE_TYPE, CERTIFICATE_CATEGORY = PyKCS11.CKA_CERTIFICATE_TYPE, PyKCS11.CKA_CERTIFICATE_CATEGORY
+
+# Attributes that are octets, numbers and yes or no: with others the binding reads an object.
+_OCTETS = frozenset({ID, VALUE, MODULUS, EC_POINT, CERTIFICATE_CATEGORY})
+_NUMBERS = frozenset({KEY_TYPE, CERTIFICATE_TYPE})
+_BOOLEANS = frozenset({ALWAYS_AUTHENTICATE, SIGN})
+_QUICK = _OCTETS | _NUMBERS | _BOOLEANS
 
 Attribute = bytes | int | bool | str | None
 
@@ -61,6 +70,7 @@ class Module:
         self._stale = False  # it was looked at since C_Initialize
         self._open = 0  # sessions
         self._library: Any = PyKCS11.PyKCS11Lib()
+        self.calls: Cryptoki  # from `load` on
 
     def load(self) -> Facts:
         """C_Initialize; what C_GetInfo tells. Raises ModuleUnloadable, ModuleForbidden."""
@@ -71,6 +81,10 @@ class Module:
         except PyKCS11.PyKCS11Error as error:
             self._library.pkcs11dll_filename = None
             raise ModuleUnloadable(module=self.path, reason=self._why(error)) from error
+        try:
+            self.calls = Cryptoki(self.path)
+        except (OSError, AttributeError, ValueError) as error:
+            raise ModuleUnloadable(module=self.path, reason=str(error)[:_REASON_LIMIT]) from error
         with self.calling("C_GetInfo"):
             info = self._library.getInfo()
         manufacturer = _text(info.manufacturerID)
@@ -110,19 +124,17 @@ class Module:
 
     def slots(self) -> list[int]:
         """The slots with a token in them."""
-        for _ in range(_SLOT_ATTEMPTS - 1):
-            with suppress(PyKCS11.PyKCS11Error):
-                return list(self._library.getSlotList(tokenPresent=True))
-        with self.calling("C_GetSlotList"):
-            return list(self._library.getSlotList(tokenPresent=True))
+        for _ in range(_SLOT_ATTEMPTS):
+            code, found = self.calls.slots()
+            if code == PyKCS11.CKR_OK:
+                return found
+        raise self.error(code, "C_GetSlotList", "")
 
     def token_info(self, slot: int) -> TokenInfo:
-        with self.calling("C_GetTokenInfo"):
-            info = self._library.getTokenInfo(slot)
-        return TokenInfo(
-            _text(info.label), _text(info.serialNumber), _text(info.manufacturerID), _text(info.model),
-            int(info.flags), int(info.ulMinPinLen), int(info.ulMaxPinLen), _memory(info.ulFreePublicMemory),
-        )  # fmt: skip
+        code, info = self.calls.token_info(slot)
+        if info is None:
+            raise self.error(code, "C_GetTokenInfo", "")
+        return TokenInfo(*info[:-1], free_memory=_memory(info.free_memory))
 
     def mechanisms(self, slot: int) -> frozenset[int]:
         """CKM numbers; empty where the module does not tell."""
@@ -174,6 +186,7 @@ class Session:
         self._module = module
         self._session = opened
         self._low: Any = opened.lib
+        self._number = int(opened.session.value())
         self._token = token
 
     def find(
@@ -181,14 +194,23 @@ class Session:
     ) -> list[tuple[Any, list[Attribute]]]:
         """Handle and attributes of every object of a class that fits the template and can be seen now; None for
         attributes that it does not show."""
-        with self._module.calling("C_FindObjects", self._token):
-            handles = self._session.findObjects([(PyKCS11.CKA_CLASS, object_class), *template])
+        code, handles = self._module.calls.find(self._number, ((PyKCS11.CKA_CLASS, object_class), *template))
+        if code != PyKCS11.CKR_OK:
+            raise self.error(code, "C_FindObjects")
         return [(handle, self.read(handle, attributes)) for handle in handles]
 
     def read(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:
-        """All at once; the binding's own way takes five looks at each attribute, 10 microseconds each."""
+        """Attributes of an object by its handle; what comes at once in one call, the rest by the binding."""
         if not attributes:
             return []
+        if isinstance(handle, int) and _QUICK.issuperset(attributes):
+            values = self._module.calls.read(self._number, handle, attributes)
+            if values is not None:
+                return [_quick(kind, value) for kind, value in zip(attributes, values, strict=True)]
+        return self._read_slowly(native(handle), attributes)
+
+    def _read_slowly(self, handle: Any, attributes: Sequence[int]) -> list[Attribute]:
+        """Sizes, then values; the binding's own way takes five looks at each attribute, 10 microseconds each."""
         template = LowLevel.ckattrlist(len(attributes))
         views = [template[index] for index in range(len(attributes))]
         for view, attribute in zip(views, attributes, strict=True):
@@ -242,16 +264,17 @@ class Session:
         pss: PssParameters | None = None,
     ) -> bytes:  # fmt: skip
         """C_SignInit and C_Sign. `again`: the key wants a login between the two (CKA_ALWAYS_AUTHENTICATE)."""
-        chosen = PyKCS11.RSA_PSS_Mechanism(mechanism, *pss) if pss else PyKCS11.Mechanism(mechanism, None)
-        self._check("C_SignInit", self._low.C_SignInit(self._session.session, chosen.to_native(), key))
+        parameter = struct.pack("@LLL", *pss) if pss else b""
+        calls, number = self._module.calls, self._number
+        self._check("C_SignInit", calls.sign_init(number, mechanism, parameter, key))
         if again:
             try:
                 self.login(pin_again, context_specific=True)
             except PinIncorrect as error:  # it was right a moment ago: the person cannot help
                 raise self._module.error(return_codes.USER_NOT_LOGGED_IN, "C_Login", self._token) from error
-        signature = LowLevel.ckbytelist(SIGNATURE_LIMIT)
-        self._check("C_Sign", self._low.C_Sign(self._session.session, PyKCS11.ckbytelist(data), signature))
-        return _octets(signature)
+        code, signature = calls.sign(number, data)
+        self._check("C_Sign", code)
+        return signature
 
     def error(self, code: int, operation: str) -> PeroError:
         return self._module.error(code, operation, self._token)
@@ -271,11 +294,19 @@ def _text(value: Any) -> str:
     return str(value).encode("utf-8", "replace").decode("utf-8", "replace").strip(" \0")
 
 
-def _octets(vector: Any) -> bytes:
-    """The octets of a ckbytelist. To iterate over one takes 1.5 microseconds each; an attribute gives all at once."""
-    attribute = LowLevel.CK_ATTRIBUTE_SMART()
-    attribute.SetBin(VALUE, vector)
-    return bytes(attribute.GetBin())
+def native(handle: Any) -> Any:
+    """A handle as the binding has it."""
+    if not isinstance(handle, int):
+        return handle
+    own = LowLevel.CK_OBJECT_HANDLE()
+    own.assign(handle)
+    return own
+
+
+def _quick(kind: int, value: bytes) -> Attribute:
+    if kind in _OCTETS:
+        return value
+    return int.from_bytes(value, sys.byteorder) if kind in _NUMBERS else any(value)
 
 
 def _attribute(view: Any) -> Attribute:

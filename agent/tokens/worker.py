@@ -63,6 +63,7 @@ class _Open:
 
     def __init__(self, operation: PinOperation, source: Asker, person: bool, slow: bool) -> None:
         self.operation = operation
+        self.many = operation if isinstance(operation, ManyOperation) else None
         self.source = source
         self.person = person  # the PIN is typed at the reader, inside the attempt
         self.slow = slow
@@ -146,7 +147,8 @@ class Worker:
                 self._close(number)
 
     def _now(self, number: int, answer: Callable[[], messages.Done], *, slow: bool = False) -> None:
-        self._send(messages.Started(number, slow=slow))
+        if slow:  # else the deadline of the asking holds
+            self._send(messages.Started(number, slow=True))
         try:
             self._send(answer())
         except PeroError as error:
@@ -164,7 +166,6 @@ class Worker:
         begin: Callable[[], PinOperation],
     ) -> None:
         source = asker(request.source or "descriptor", self._descriptor(request.id))
-        self._send(messages.Started(request.id))
         try:
             if any(other.is_logged_in for other in self._open.values()):  # another login would end that one
                 raise Busy(limit=1)
@@ -238,7 +239,7 @@ class Worker:
         except PeroError as error:
             self._fail(number, error)
         else:
-            if isinstance(request.operation, ManyOperation):
+            if request.many is not None:
                 self._unwatch(request)
                 request.is_logged_in = True
                 self._send(messages.Ready(number))
@@ -259,7 +260,7 @@ class Worker:
     def _sign_more(self, request: messages.More) -> None:
         """Those that are there leave before an error of the next one."""
         number, one = request.id, self._open.get(request.id)
-        if one is None or not isinstance(one.operation, ManyOperation) or not one.is_logged_in:
+        if one is None or one.many is None or not one.is_logged_in:
             return  # it failed already, and said so
         if not request.digests:
             self._close(number)
@@ -268,7 +269,7 @@ class Worker:
         self._send(messages.Started(number, person=one.person))
         block = Block(number, self._send)
         try:
-            for signature, order in one.operation.sign(request.digests, request.octets):
+            for signature, order in one.many.sign(request.digests, request.octets):
                 block.add(signature, order)
         except PeroError as error:
             block.send()

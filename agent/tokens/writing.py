@@ -94,12 +94,12 @@ class WritableSession(pkcs11.Session):
 
     def change(self, handle: Any, template: Template) -> None:
         """C_SetAttributeValue."""
-        code = self._low.C_SetAttributeValue(self._session.session, handle, _attributes(template))
+        code = self._low.C_SetAttributeValue(self._session.session, pkcs11.native(handle), _attributes(template))
         self._check("C_SetAttributeValue", code)
 
     def destroy(self, handle: Any) -> None:
         """C_DestroyObject."""
-        self._check("C_DestroyObject", self._low.C_DestroyObject(self._session.session, handle))
+        self._check("C_DestroyObject", self._low.C_DestroyObject(self._session.session, pkcs11.native(handle)))
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
