@@ -2,7 +2,9 @@
 
 Every entry is a row of its own; nothing is ever changed. A signature is three entries: the intention and the agreement
 with its certificate (`confirmed`), both before the token is asked, and the outcome, before the signature leaves. The
-later ones name the intention's number in their fact `entry`. An intention without an outcome was cut short.
+later ones name the intention's number in their fact `entry`. An intention without an outcome was cut short. What is
+agreed to is on the disk before the token is asked. The outcome of a signature is written before the signature leaves,
+and is on the disk within SETTLE_SECONDS: a loss of power in between leaves an agreement without an outcome.
 Document names, digests, thumbprints and origins are kept; PINs, documents and personal names are not.
 
 The hash of an entry is SHA-256 over the UTF-8 bytes of the JSON array
@@ -38,6 +40,7 @@ import msgspec
 from agent.errors import Fact, FileUnreadable, JournalUnwritable
 
 BUSY_TIMEOUT = 2.0  # seconds that another process may hold the file
+SETTLE_SECONDS = 0.5  # in which outcomes that do not wait for the disk come to it, together
 MAX_FACTS = 64 << 10  # characters of an entry's facts
 START = "0" * 64  # `previous` of entry 1
 OUTCOME = "outcome"  # kind of the entry that ends an intention
@@ -104,6 +107,9 @@ class Journal:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._file = (0, 0)  # device and inode of the open file
+        self._waits = True  # whether a commit waits for the disk now
+        self._unsettled: Entry | None = None  # the newest outcome that may not be on the disk yet
+        self._timer: threading.Timer | None = None
 
     def begin(self, kind: str, facts: Mapping[str, Fact], *, durable: bool = True) -> int:
         """Write an intention; its number. Raises JournalUnwritable: then the thing intended must not be done.
@@ -113,18 +119,37 @@ class Journal:
         """
         return self._append(kind, facts, durable=durable).number
 
-    def finish(self, entry: int, outcome: str, facts: Mapping[str, Fact]) -> int:
-        """Write how the intention with this number ended; the number of the new entry. Raises JournalUnwritable."""
-        return self._announced(self._append(OUTCOME, {**facts, "entry": entry, "outcome": outcome}))
+    def finish(self, entry: int, outcome: str, facts: Mapping[str, Fact], *, durable: bool = True) -> int:
+        """Write how the intention with this number ended; the number of the new entry. Raises JournalUnwritable.
+
+        Not `durable`: it comes to the disk soon, with others; its hash is announced then, for a head that the disk
+        could lose would look like a cut.
+        """
+        row = {**facts, "entry": entry, "outcome": outcome}
+        return self._append(OUTCOME, row, durable=durable, announced=True).number
+
+    def settle(self) -> None:
+        """Bring to the disk what was written; trouble with it is told by whoever writes next."""
+        with self._lock:
+            self._timer = None
+            if self._unsettled is None or self._connection is None:
+                return
+            try:
+                busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            except sqlite3.Error as error:
+                _log.error("journal_unsettled reason=%s", error)
+                return
+            if not busy:
+                self._announce_settled()
 
     def note(self, kind: str, facts: Mapping[str, Fact]) -> int:
         """Write something that is over already (connect, refuse, forget, settings). Raises JournalUnwritable."""
-        return self._announced(self._append(kind, facts))
+        return self._append(kind, facts, announced=True).number
 
     def note_all(self, kind: str, rows: Sequence[Mapping[str, Fact]], *, durable: bool = True) -> int:
         """Write many entries at once, which wait for the disk once; the number of the last one. Not `durable`: as of
         `begin`. All of them are written or none. Raises JournalUnwritable."""
-        return self._announced(self._append(kind, *rows, durable=durable))
+        return self._append(kind, *rows, durable=durable, announced=True).number
 
     def entries(self, limit: int) -> list[Entry]:
         """The newest `limit` entries, oldest first. Raises FileUnreadable."""
@@ -138,28 +163,57 @@ class Journal:
             return _follow(connection)
 
     def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.settle()
         with self._lock:
             self._drop()
 
-    def _announced(self, entry: Entry) -> int:
-        if self._announce is not None:
-            self._announce(entry.number, entry.hash)
-        return entry.number
+    def _announce_settled(self) -> None:
+        if self._unsettled is not None and self._announce is not None:
+            self._announce(self._unsettled.number, self._unsettled.hash)
+        self._unsettled = None
 
-    def _append(self, kind: str, *rows: Mapping[str, Fact], durable: bool = True) -> Entry:
-        """The last of the new entries."""
+    def _written(self, entry: Entry, durable: bool, announced: bool) -> Entry:
+        """Heads leave in order, and when they are on the disk."""
+        if durable:
+            self._announce_settled()
+        if announced:
+            self._unsettled = entry
+            if durable:
+                self._announce_settled()
+            elif self._timer is None:
+                self._timer = threading.Timer(SETTLE_SECONDS, self.settle)
+                self._timer.daemon = True
+                self._timer.start()
+        return entry
+
+    def _append(self, kind: str, *rows: Mapping[str, Fact], durable: bool = True, announced: bool = False) -> Entry:
+        """The last of the new entries. `announced`: its hash goes to the system log."""
         texts = [_facts_text(facts) for facts in rows]
         with self._lock:
             try:
                 try:
-                    return _insert(self._open(), self._now(), kind, texts, durable)
+                    entry = self._insert(self._open(), kind, texts, durable)
                 except sqlite3.DatabaseError as error:
                     if not _is_damage(error):
                         raise
-                    return _insert(self._begin_anew(error), self._now(), kind, texts, durable)
+                    entry = self._insert(self._begin_anew(error), kind, texts, durable)
             except (sqlite3.Error, OSError) as error:
                 self._drop()
                 raise JournalUnwritable(reason=str(error)) from error
+            return self._written(entry, durable, announced)
+
+    def _insert(self, connection: sqlite3.Connection, kind: str, rows: Sequence[str], durable: bool) -> Entry:
+        # In WAL mode NORMAL writes a commit without waiting for the disk; the next FULL one takes it along, in order.
+        if durable is not self._waits:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._waits = durable
+        time = self._now()
+        with _transaction(connection):
+            for facts in rows:
+                entry = _insert_row(connection, time, kind, facts)
+        return entry
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -196,7 +250,7 @@ class Journal:
 
     def _connect(self, kept_as: str | None) -> sqlite3.Connection:
         self._connection = connection = _connect(self._path)
-        self._file = _identity(self._path)
+        self._file, self._waits = _identity(self._path), True
         with _transaction(connection):
             if connection.execute("SELECT 1 FROM entries WHERE number = 1").fetchone() is None:
                 facts: dict[str, Fact] = {"kept_as": kept_as} if kept_as else {}
@@ -240,7 +294,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # an entry that was written is on the disk
-        connection.execute("PRAGMA wal_autocheckpoint = 32")  # pages: a short log is soon overwritten in place, faster
+        connection.execute("PRAGMA wal_autocheckpoint = 256")  # pages: a short log is soon overwritten in place, faster
         if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'in_order'").fetchone() is None:
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
     except sqlite3.Error:
@@ -259,15 +313,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def _insert(connection: sqlite3.Connection, time: str, kind: str, rows: Sequence[str], durable: bool) -> Entry:
-    # In WAL mode NORMAL writes a commit without waiting for the disk; the next FULL one takes it along, in order.
-    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    with _transaction(connection):
-        for facts in rows:
-            entry = _insert_row(connection, time, kind, facts)
-    return entry
 
 
 def _insert_row(connection: sqlite3.Connection, time: str, kind: str, facts: str) -> Entry:

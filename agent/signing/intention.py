@@ -24,20 +24,28 @@ class Intention:
 
 @contextmanager
 def intention(
-    journal: Journal, kind: str, facts: Mapping[str, Fact], *, durable: bool = True, **failed: Fact
+    journal: Journal,
+    kind: str,
+    facts: Mapping[str, Fact],
+    *,
+    durable: bool = True,
+    outcome_durable: bool = True,
+    **failed: Fact,
 ) -> Iterator[Intention]:
     """Write the intention, run the block, write how it ended. `failed`: facts of the outcome where it ends badly.
 
     `durable` False: the block itself writes a durable entry before it does what cannot be taken back.
+    `outcome_durable` False: how it ended is written at once and is on the disk soon after; for what such an entry tells
+    already, all but its end.
     Raises JournalUnwritable before the block, which is then not run, or after it: what it made is then not let out.
     """
     begun = Intention(journal.begin(kind, facts, durable=durable))
     try:
         yield begun
     except BaseException as error:
-        journal.finish(begun.number, _name(error), failed)
+        journal.finish(begun.number, _name(error), failed, durable=outcome_durable)
         raise
-    journal.finish(begun.number, begun.outcome, begun.facts)
+    journal.finish(begun.number, begun.outcome, begun.facts, durable=outcome_durable)
 
 
 def _name(error: BaseException) -> str:

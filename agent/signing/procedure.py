@@ -109,9 +109,13 @@ class Signing:
     ) -> AbstractContextManager[Intention]:
         if request.audience:
             proof = {"origin": request.origin, "audience": request.audience, "asked_by": asked_by}
-            return intention(self._journal, "sign_in", proof, durable=False, origin=request.origin)
-        facts = _facts(request, document, asked_by)
-        return intention(self._journal, "sign", facts, durable=False, origin=request.origin, document=document.name)
+            return intention(
+                self._journal, "sign_in", proof, durable=False, outcome_durable=False, origin=request.origin
+            )
+        facts, name = _facts(request, document, asked_by), document.name
+        return intention(
+            self._journal, "sign", facts, durable=False, outcome_durable=False, origin=request.origin, document=name
+        )
 
     async def choose(self, origin: str, wanted: Filter, prompter: Prompter, language: str) -> Candidate:
         """Steps 1 and 3 alone: the person shows a site one of the certificates."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import queue
 import re
 import socket
 import sqlite3
@@ -163,6 +164,29 @@ def test_outcomes_and_notes_are_announced_and_intentions_are_not(path: Path) -> 
     journal.finish(entry, "signed", {})
     assert heads == [(3, journal.entries(1)[0].hash)]
     journal.close()
+
+
+def test_an_outcome_that_did_not_wait_for_the_disk_is_announced_when_it_is_there(path: Path) -> None:
+    heads: queue.Queue[tuple[int, str]] = queue.Queue()
+    journal = Journal(path, lambda: MOSCOW_NOON, lambda number, head: heads.put((number, head)))
+    entry = journal.begin("sign", {}, durable=False)
+    journal.finish(entry, "signed", {}, durable=False)
+    assert heads.empty(), "a loss of power would make a cut of it"
+    assert journal.entries(1)[0].facts["outcome"] == "signed"
+    assert heads.get(timeout=30)[0] == 3, "soon, by itself"
+    journal.close()
+    assert heads.empty()
+
+
+def test_what_waits_for_the_disk_takes_along_what_did_not_and_heads_stay_in_order(path: Path) -> None:
+    heads: list[int] = []
+    journal = Journal(path, lambda: MOSCOW_NOON, lambda number, head: heads.append(number))
+    journal.finish(journal.begin("sign", {}, durable=False), "signed", {}, durable=False)
+    journal.note("connect", {})
+    assert heads == [3, 4]
+    journal.finish(journal.begin("sign", {}, durable=False), "signed", {}, durable=False)
+    journal.close()
+    assert heads == [3, 4, 6], "and so does the end"
 
 
 @pytest.mark.parametrize(
