@@ -11,10 +11,14 @@ from agent.config import Settings
 from agent.diagnostics.probe import Listener
 from agent.diagnostics.probes.cards import Cards, View
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
+from agent.diagnostics.probes.journal import Journal, Said
+from agent.diagnostics.probes.logins import LinuxLogins, Logins
+from agent.diagnostics.probes.policies import LinuxPolicies, Policies
+from agent.diagnostics.probes.products import LinuxProducts, Products
 from agent.diagnostics.probes.system import LinuxSystem, System
 from agent.diagnostics.probes.usb import LinuxUsb, Usb
 from native_host.manifests import BROWSERS, Browser, content
-from tests.harness.diagnosed_network import FakeClock, FakeNetwork, sources
+from tests.harness.diagnosed_network import FakeClock, FakeNetwork, FakeTrust, sources
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOWHERE = Path("/nowhere")  # nothing is known of this machine
@@ -34,6 +38,17 @@ class FakeCards:
         return self.seen
 
 
+class FakeJournal:
+    def __init__(self, *said: Said) -> None:
+        self.said = frozenset(said)
+
+    async def service(self) -> frozenset[Said]:
+        return self.said
+
+    async def kernel(self) -> frozenset[Said]:
+        return self.said
+
+
 class Fake:
     """A machine on which all is well, until a test breaks something."""
 
@@ -43,6 +58,10 @@ class Fake:
         self.cards: Cards = FakeCards(View("running"))
         self.system: System = LinuxSystem({}, NOWHERE)
         self.drivers: Drivers = LinuxDrivers(NOWHERE)
+        self.journal: Journal = FakeJournal()
+        self.logins: Logins = LinuxLogins({}, NOWHERE)
+        self.policies: Policies = LinuxPolicies(NOWHERE, user=1000)
+        self.products: Products = LinuxProducts(NOWHERE)
         self.seconds = 0.2
         self.open_to_others: list[tuple[Path, int]] = []
         self.running = True
@@ -62,6 +81,7 @@ class Fake:
         self.reachable = True
         self.clock = FakeClock()
         self.network = FakeNetwork()
+        self.trust = FakeTrust()
         self.set = Settings()
         self.called: list[str] = []
 

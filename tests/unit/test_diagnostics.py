@@ -174,7 +174,7 @@ async def test_a_module_that_hangs_is_told_and_one_that_does_not_load_is_not_tol
         {"module": "/lib/a.so", "error": "worker_hung", "facts": {}, "text": "hung"},
         {"module": "/lib/b.so", "error": "module_unloadable", "facts": {}, "text": "unloadable"},
     ]
-    assert await found(tokens_seen.CHECK, fake) == [("fault", "error")]
+    assert await found(tokens_seen.CHECK, fake) == [("module_hung", "error")]
     fake.faults = []
     assert await found(tokens_seen.CHECK, fake) == [("none", "warning")]
 

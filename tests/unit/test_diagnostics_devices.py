@@ -28,6 +28,9 @@ from agent.diagnostics.checks import (
 )
 from agent.diagnostics.probes.cards import Outcome, PcscCards, Reader, View
 from agent.diagnostics.probes.drivers import LinuxDrivers
+from agent.diagnostics.probes.logins import LinuxLogins
+from agent.diagnostics.probes.policies import LinuxPolicies
+from agent.diagnostics.probes.products import LinuxProducts
 from agent.diagnostics.probes.system import LinuxSystem
 from agent.diagnostics.probes.usb import LinuxUsb
 from tests.harness.diagnosed import Fake, FakeCards, module, token
@@ -52,7 +55,9 @@ class Made:
         self.look()
 
     def look(self, **environment: str) -> None:
-        self.fake.usb, self.fake.drivers = LinuxUsb(self.root), LinuxDrivers(self.root)
+        self.fake.usb, self.fake.drivers = LinuxUsb(self.root), LinuxDrivers(self.root, environment)
+        self.fake.products, self.fake.logins = LinuxProducts(self.root), LinuxLogins(environment, self.root)
+        self.fake.policies = LinuxPolicies(self.root, user=1000)
         self.fake.system = LinuxSystem(environment, self.root)
 
     def write(self, name: str, text: str) -> Path:
@@ -175,21 +180,29 @@ async def test_the_advice_names_the_package_of_this_system(made: Made, release: 
     ("outcome", "case", "status"),
     [
         ("no_library", "no_library", "error"),
-        ("no_socket", "not_running", "error"),
+        ("no_socket", "not_installed", "error"),
         ("stopped", "stopped", "error"),
         ("refused", "refused", "error"),
         ("failed", "failed", "error"),
     ],
 )
 async def test_what_keeps_us_from_the_service(made: Made, outcome: Outcome, case: str, status: str) -> None:
-    made.show(outcome=outcome, code=0x8010001E)
+    made.show(outcome=outcome, code=0x80100003)
     assert await made.found(pcsc_service.CHECK) == [(case, status)]
+
+
+async def test_a_service_that_is_installed_or_died_meanwhile_is_told_so(made: Made) -> None:
+    made.write("usr/sbin/pcscd", "")
+    made.show(outcome="no_socket")
+    assert await made.found(pcsc_service.CHECK) == [("not_running", "error")]
+    made.show(outcome="failed", code=0x8010001E)
+    assert await made.found(pcsc_service.CHECK) == [("died", "error")]
 
 
 async def test_without_a_device_a_missing_service_is_no_error(made: Made) -> None:
     (made.root / "sys/bus/usb/devices/1-1/idVendor").unlink()
     made.show(outcome="no_socket")
-    assert await made.found(pcsc_service.CHECK) == [("not_running", "warning")]
+    assert await made.found(pcsc_service.CHECK) == [("not_installed", "warning")]
 
 
 async def test_why_the_service_refuses_is_told_apart(made: Made) -> None:

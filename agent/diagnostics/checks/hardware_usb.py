@@ -11,7 +11,14 @@ async def examine(probe: Probe) -> list[Finding]:
     devices = probe.usb.devices()
     if devices is None:
         return [Finding("hardware.usb", "not_told", "not_applicable")]
-    return [_of_device(device) for device in devices] or [Finding("hardware.usb", "none", "not_applicable")]
+    if devices:
+        return [_of_device(device) for device in devices]
+    heard = await probe.journal.kernel()
+    if "port_fault" in heard:
+        return [Finding("hardware.usb", "port_fault", "error")]
+    if "kept_out" in heard:
+        return [Finding("hardware.usb", "kept_out", "error")]
+    return [Finding("hardware.usb", "none", "not_applicable")]
 
 
 def _of_device(device: UsbDevice) -> Finding:

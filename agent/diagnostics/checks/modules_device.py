@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
+from agent.diagnostics.probes.usb import words_of
 from agent.errors import Fact
 from agent.model import TokenState
 from agent.tokens.devices import preferred
@@ -16,22 +17,27 @@ async def examine(probe: Probe) -> list[Finding]:
     modules = await probe.modules()
     wanted = await _wanted(probe)
     findings = [_of_device(name, vendors, modules) for name, vendors in wanted.items()]
+    unread = [_of_unread(name, vendor, modules) for name, vendor in (await _unread(probe)).items()]
+    findings += [finding for finding in unread if finding is not None]
     return findings or [Finding("modules.device", "no_device", "not_applicable")]
 
 
 async def _wanted(probe: Probe) -> dict[str, tuple[str, ...]]:
     """Names of devices, and the vendors whose modules know each best; those of which nothing is known are left out."""
-    view = await probe.cards.view()
     found: dict[str, tuple[str, ...]] = {}
-    for reader in view.readers:
-        if not reader.empty:
+    for reader in (await probe.cards.view()).readers:
+        if not (reader.empty or reader.mute or reader.exclusive):  # of these pcsc.readers tells
             state = TokenState(label="", serial="", manufacturer="", model="", module="", reader=reader.name)
             found[reader.name] = preferred([state], {reader.name: reader.atr})
-    told = {vendor for vendors in found.values() for vendor in vendors}
-    for device in probe.usb.devices() or ():
-        if device.known and device.known.vendor not in told:  # seen on USB, and in no reader
-            found[device.name] = (device.known.vendor,)
     return {name: vendors for name, vendors in found.items() if vendors}
+
+
+async def _unread(probe: Probe) -> dict[str, str]:
+    """Names and vendors of devices on USB that are in no reader: why, hardware.reader tells."""
+    readers = [words_of(reader.name) for reader in (await probe.cards.view()).readers]
+    devices = [device for device in probe.usb.devices() or () if device.known and device.authorized]
+    unread = [device for device in devices if not any(device.words & words for words in readers)]
+    return {device.name: device.known.vendor for device in unread if device.known}
 
 
 def _of_device(name: str, vendors: tuple[str, ...], modules: list[dict[str, Any]]) -> Finding:
@@ -48,4 +54,10 @@ def _of_device(name: str, vendors: tuple[str, ...], modules: list[dict[str, Any]
     return Finding("modules.device", "missing", "error", facts)
 
 
-CHECK = Check("modules.device", examine, requires=("modules.loadable",))
+def _of_unread(name: str, vendor: str, modules: list[dict[str, Any]]) -> Finding | None:
+    if any(vendor_of(module["path"]) == vendor and not module["error"] for module in modules):
+        return None
+    return Finding("modules.device", "missing", "error", {"device": name, "vendor": vendor})
+
+
+CHECK = Check("modules.device", examine, requires=("pcsc.service", "modules.loadable"))

@@ -7,6 +7,8 @@ from typing import Any
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
 
+_SERVICE_STOPPED = 0x8010001E  # SCARD_E_SERVICE_STOPPED
+
 
 async def examine(probe: Probe) -> list[Finding]:
     view = await probe.cards.view()
@@ -19,17 +21,28 @@ async def examine(probe: Probe) -> list[Finding]:
         return [Finding("pcsc.service", "no_library", bad, {"install": system.install("pcsc_library")}, blocking=True)]
     if view.outcome == "no_socket" and system.sandbox():
         return [Finding("pcsc.service", "sandbox", bad, {"sandbox": system.sandbox()}, blocking=True)]
+    if view.outcome == "no_socket" and not system.has_program("pcscd"):
+        return [Finding("pcsc.service", "not_installed", bad, {"install": system.install("pcscd")}, blocking=True)]
     if view.outcome == "no_socket":
         return [Finding("pcsc.service", "not_running", bad, {"install": system.install("pcscd")}, blocking=True)]
     if view.outcome == "stopped":
         return [Finding("pcsc.service", "stopped", "error", blocking=True)]
     if view.outcome == "refused":
-        if system.hides_processes():
+        if system.hides_processes() or "polkit_blind" in await probe.journal.service():
             return [Finding("pcsc.service", "processes_hidden", "error", blocking=True)]
-        if system.remote():
-            return [Finding("pcsc.service", "refused_remote", "error", {"sign": system.remote()}, blocking=True)]
+        sign = remote_sign(probe)
+        if sign:
+            return [Finding("pcsc.service", "refused_remote", "error", {"sign": sign}, blocking=True)]
         return [Finding("pcsc.service", "refused", "error", blocking=True)]
+    if view.code == _SERVICE_STOPPED:
+        return [Finding("pcsc.service", "died", "error", blocking=True)]
     return [Finding("pcsc.service", "failed", "error", {"code": f"0x{view.code:08X}"}, blocking=True)]
+
+
+def remote_sign(probe: Probe) -> str:
+    """What says that this session is somebody's from elsewhere; empty: it is one at this computer."""
+    login = probe.logins.own()
+    return probe.system.remote() or ("logind" if login is not None and login.remote else "")
 
 
 CHECK = Check("pcsc.service", examine)

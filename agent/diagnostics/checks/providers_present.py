@@ -7,11 +7,12 @@ from agent.diagnostics.probe import Probe
 
 
 async def examine(probe: Probe) -> list[Finding]:
-    names = probe.drivers.providers()
+    names = [f"{one.product.name} {one.version}".strip() for one in probe.products.installed("provider")]
     if not names:
         return [Finding("providers.present", "none", "not_applicable")]
-    case = "several" if len(names) > 1 else "one"
-    return [Finding("providers.present", case, "warning" if len(names) > 1 else "ok", {"names": ", ".join(names)})]
+    if len(names) > 1:
+        return [Finding("providers.present", "several", "warning", {"names": ", ".join(names)})]
+    return [Finding("providers.present", "one", "ok", {"names": names[0]})]
 
 
 CHECK = Check("providers.present", examine)

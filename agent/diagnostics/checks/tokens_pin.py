@@ -1,4 +1,4 @@
-"""What do tokens say of their PINs? Nothing is logged in to: no try is ever spent. (R22, rows 39 to 42)"""
+"""What do tokens say of their PINs? Nothing is logged in to: no try is ever spent. (R22, rows 39 to 42, 46)"""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _FLAGS: tuple[tuple[str, Status], ...] = (  # the first that is set is told
     ("pin_final_try", "warning"),
     ("pin_count_low", "warning"),
     ("pin_to_be_changed", "warning"),
+    ("so_pin_locked", "warning"),
+    ("so_pin_final_try", "warning"),
 )
 
 
@@ -22,6 +24,8 @@ async def examine(probe: Probe) -> list[Finding]:
 
 def _of_token(token: dict[str, Any]) -> Finding:
     facts = {"label": token["label"], "serial": token["serial"]}
+    if token.get("pin_locked") and token.get("so_pin_locked"):
+        return Finding("tokens.pin", "both_locked", "error", facts)
     for flag, status in _FLAGS:
         if token.get(flag):
             return Finding("tokens.pin", flag, status, facts)

@@ -1,4 +1,4 @@
-"""Which tokens and key files are seen? (R22)"""
+"""Which tokens and key files are seen? (R22, rows 10, 18, 31, 32, 34)"""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ from typing import Any
 
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
+from agent.errors import Fact
 from agent.model import KEY_FILES
 
 _TOLD_BY_MODULES = "module_unloadable"
+_BROKEN = ("CKR_DEVICE_ERROR", "CKR_DEVICE_MEMORY")
+_GONE = ("CKR_DEVICE_REMOVED", "CKR_TOKEN_NOT_PRESENT")
 
 
 async def examine(probe: Probe) -> list[Finding]:
     listing = await probe.listing()
     findings = [_of_token(token) for token in listing["tokens"]]
     findings += [_of_fault(fault) for fault in listing["faults"] if fault["error"] != _TOLD_BY_MODULES]
-    return findings or [Finding("tokens.seen", "none", "warning", blocking=True)]
+    if findings:
+        return findings
+    if (await probe.cards.view()).outcome != "running":
+        return [Finding("tokens.seen", "no_service", "unknown", blocking=True)]
+    return [Finding("tokens.seen", "none", "warning", blocking=True)]
 
 
 def _of_token(token: dict[str, Any]) -> Finding:
@@ -24,7 +31,21 @@ def _of_token(token: dict[str, Any]) -> Finding:
 
 
 def _of_fault(fault: dict[str, Any]) -> Finding:
-    return Finding("tokens.seen", "fault", "error", {"module": fault["module"], "text": fault["text"]})
+    facts: dict[str, Fact] = {"module": fault["module"], "text": fault["text"]}
+    code = str(fault.get("facts", {}).get("return_code", ""))
+    if code:
+        facts["code"] = code
+    if fault["error"] in ("worker_hung", "module_slow"):
+        return Finding("tokens.seen", "module_hung", "error", facts)
+    if fault["error"] == "worker_died":
+        return Finding("tokens.seen", "module_crashed", "error", facts)
+    if code in _BROKEN:
+        return Finding("tokens.seen", "device_error", "error", facts)
+    if code == "CKR_TOKEN_NOT_RECOGNIZED":
+        return Finding("tokens.seen", "not_recognized", "error", facts)
+    if code in _GONE:
+        return Finding("tokens.seen", "taken_out", "warning", facts)
+    return Finding("tokens.seen", "fault", "error", facts)
 
 
 CHECK = Check("tokens.seen", examine)

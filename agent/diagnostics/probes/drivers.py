@@ -1,8 +1,11 @@
-"""Libraries on the disk: copies inside other products, parts that a module cannot do without, crypto providers."""
+"""Libraries on the disk: copies inside other products, parts that a module cannot do without, OpenSC's settings."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -16,17 +19,22 @@ _PRODUCTS = ("opt/*", "opt/*/*", "opt/*/*/*", "usr/lib/*/pkcs11", "usr/lib/mozil
 _PARTS = {
     "isbc_pkcs11_main.dll": ("isbc_esmart_token_mod.dll", "isbc_esmart_token_192k_mod.dll", "esmart_token_gost_mod.dll")
 }
-_PROVIDERS = (  # name, folder, version file or pattern; the first is [seen], the others [unverified]
-    ("CryptoPro CSP", "opt/cprocsp/sbin"),
-    ("ViPNet CSP", "opt/itcs"),
-    ("Signal-COM CSP", "opt/signalcom"),
-    ("LISSI-CSP", "opt/lissi"),
-)
+_OPENSC = ("etc/opensc/opensc.conf", "etc/opensc.conf", "usr/local/etc/opensc.conf")
+_COMMENT = re.compile(r"#[^\n]*")
+_LOCKS = re.compile(r"\block_login\s*=\s*\"?true\b", re.IGNORECASE)
+_IGNORED = re.compile(r"\bignored_readers\s*=\s*([^;]*);")
+_LIMIT = 1 << 20  # bytes of a settings file
 
 
 class Copy(NamedTuple):
     path: str
     sha256: str
+
+
+class OpenscSettings(NamedTuple):
+    path: str
+    locks_login: bool  # whoever is logged in keeps everybody else out
+    ignored: tuple[str, ...]  # parts of names of readers that OpenSC does not look at
 
 
 class Drivers(Protocol):
@@ -38,14 +46,17 @@ class Drivers(Protocol):
         """Names of files that must lie beside a module and do not."""
         ...
 
-    def providers(self) -> list[str]:
-        """Crypto providers that are installed, by name."""
+    def opensc(self) -> OpenscSettings | None:
+        """None where OpenSC has no file of settings."""
         ...
 
 
 class LinuxDrivers:
-    def __init__(self, root: Path = Path("/")) -> None:
+    """`environment` may name another file of OpenSC's settings."""
+
+    def __init__(self, root: Path = Path("/"), environment: Mapping[str, str] = {}) -> None:
         self._root = root
+        self._opensc = environment.get("OPENSC_CONF")
 
     def copies(self) -> dict[str, list[Copy]]:
         folders = [self._root / folder for folder in _SYSTEM_FOLDERS]
@@ -63,8 +74,14 @@ class LinuxDrivers:
         path = Path(module)
         return [part for part in _PARTS.get(path.name, ()) if not (path.parent / part).exists()]
 
-    def providers(self) -> list[str]:
-        return [name for name, folder in _PROVIDERS if (self._root / folder).is_dir()]
+    def opensc(self) -> OpenscSettings | None:
+        places = [Path(self._opensc)] if self._opensc else [self._root / place for place in _OPENSC]
+        for path in places:
+            with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+                text = _COMMENT.sub("", file.read(_LIMIT))
+                ignored = [name for listed in _IGNORED.findall(text) for name in re.findall(r'"([^"]+)"', listed)]
+                return OpenscSettings(str(path), bool(_LOCKS.search(text)), tuple(ignored))
+        return None
 
 
 def _digest(path: Path) -> str:

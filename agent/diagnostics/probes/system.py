@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -32,6 +34,16 @@ _PACKAGES: dict[str, dict[str, str]] = {
     "opensc": {"": "opensc"},
     "chrony": {"": "chrony"},
 }
+_PROGRAMS = ("usr/sbin", "usr/bin", "usr/local/sbin", "usr/local/bin")
+_HYPERVISORS = ("QEMU", "VMware", "innotek", "Xen", "Parallels")  # sys_vendor of SMBIOS
+_ANCHORS = "/etc/pki/ca-trust/source/anchors/"
+_STORE = {
+    _DEBIAN: "sudo cp ROOT.crt /usr/local/share/ca-certificates/ && sudo update-ca-certificates",
+    _REDHAT: f"sudo cp ROOT.crt {_ANCHORS} && sudo update-ca-trust",
+    _ALT: f"sudo cp ROOT.crt {_ANCHORS} && sudo update-ca-trust",
+    _SUSE: "sudo cp ROOT.crt /etc/pki/trust/anchors/ && sudo update-ca-certificates",
+    _ARCH: "sudo trust anchor ROOT.crt",
+}
 _REMOTE = ("SSH_CONNECTION", "XRDP_SESSION", "SM_REMOTESESSION")
 
 
@@ -47,8 +59,24 @@ class System(Protocol):
         """What the system calls itself."""
         ...
 
+    def user(self) -> str:
+        """The name of this user; empty where the system does not know it."""
+        ...
+
+    def virtual(self) -> bool:
+        """Whether this machine is played by a hypervisor."""
+        ...
+
+    def has_program(self, name: str) -> bool:
+        """Whether a program of the system is installed ("pcscd")."""
+        ...
+
     def install(self, part: str) -> str:
         """The command that installs a part of the table, here; the bare name where the system is not known."""
+        ...
+
+    def store(self) -> str:
+        """The command that puts a root among those that the system trusts, here."""
         ...
 
     def remote(self) -> str:
@@ -76,11 +104,31 @@ class LinuxSystem:
     def name(self) -> str:
         return self._release().get("PRETTY_NAME", sys.platform)
 
+    def user(self) -> str:
+        try:
+            return pwd.getpwuid(os.geteuid()).pw_name
+        except KeyError:
+            return ""
+
+    def virtual(self) -> bool:
+        """By the flag that x86 has for it, and by what firmware and device tree say (systemd-detect-virt(1))."""
+        for line in _text(self._root / "proc/cpuinfo").splitlines():
+            if line.startswith("flags"):
+                return "hypervisor" in line.split()
+        maker = _text(self._root / "sys/class/dmi/id/sys_vendor").strip()
+        return maker.startswith(_HYPERVISORS) or (self._root / "proc/device-tree/hypervisor").exists()
+
+    def has_program(self, name: str) -> bool:
+        return any((self._root / folder / name).exists() for folder in _PROGRAMS)
+
     def install(self, part: str) -> str:
         family = self._family()
         names = _PACKAGES[part]
         package = names.get(family) or names[""]
         return _INSTALL.get(family, "{}").format(package)
+
+    def store(self) -> str:
+        return _STORE.get(self._family(), _STORE[_ARCH])
 
     def remote(self) -> str:
         return next((name for name in _REMOTE if self._environment.get(name)), "")
@@ -94,12 +142,13 @@ class LinuxSystem:
         return "container" if any((self._root / mark).exists() for mark in marks) else ""
 
     def hides_processes(self) -> bool:
+        hidden = False
         for line in _text(self._root / "proc/self/mounts").splitlines():
             fields = line.split()
-            if len(fields) > 3 and fields[1:3] == ["/proc", "proc"]:
+            if len(fields) > 3 and fields[1:3] == ["/proc", "proc"]:  # the last one mounted is the one that is seen
                 options = dict(option.partition("=")[::2] for option in fields[3].split(","))
-                return options.get("hidepid", "0") in ("1", "2", "noaccess", "invisible", "4", "ptraceable")
-        return False
+                hidden = options.get("hidepid", "0") in ("1", "2", "noaccess", "invisible", "4", "ptraceable")
+        return hidden
 
     def processes(self, name: str) -> list[Process]:
         found = []

@@ -8,11 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import plistlib
+import re
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 _DEVICES = Path("sys/bus/usb/devices")
 _CCID_BUNDLE = Path("usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist")
+_SHORTEST = 4  # letters of a word that tells something
+_COMMON_WORDS = frozenset({"token", "reader", "card", "smart", "smartcard", "device"})
 _CCID_CLASS = "0b"  # bInterfaceClass of smart-card devices (USB CCID 1.1 section 4.3)
 
 
@@ -59,6 +62,12 @@ class UsbDevice(NamedTuple):
     authorized: bool
     smart_card: bool  # has a CCID interface, or is in KNOWN
     node: Path
+    asleep: bool = False  # the system took its power and did not give it back
+
+    @property
+    def words(self) -> set[str]:
+        """By which its reader is known: names of readers are made of what the device says of itself."""
+        return words_of(f"{self.name} {self.known.name if self.known else ''}")
 
     @property
     def known(self) -> Known | None:
@@ -139,7 +148,14 @@ class LinuxUsb:
             _line(place / "authorized") != "0",
             known is not None or _CCID_CLASS in classes,
             Path(f"/dev/bus/usb/{_number(place / 'busnum')}/{_number(place / 'devnum')}"),
+            _line(place / "power/runtime_status") == "suspended",
         )
+
+
+def words_of(name: str) -> set[str]:
+    """The words of a name that tell one device from another."""
+    words = re.findall(r"[^\W\d_]+", name.casefold())
+    return {word for word in words if len(word) >= _SHORTEST} - _COMMON_WORDS
 
 
 def _line(path: Path) -> str:

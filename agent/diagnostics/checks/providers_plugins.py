@@ -1,0 +1,24 @@
+"""Which plug-ins of other vendors are on this machine, and is any too old for the browsers? (R41, row 75)"""
+
+from __future__ import annotations
+
+from agent.diagnostics.base import Check, Finding
+from agent.diagnostics.probe import Probe
+from agent.diagnostics.probes.products import Installed
+
+
+async def examine(probe: Probe) -> list[Finding]:
+    findings = [_of_plugin(one) for one in probe.products.installed("plugin")]
+    return findings or [Finding("providers.plugins", "none", "not_applicable")]
+
+
+def _of_plugin(one: Installed) -> Finding:
+    facts = {"name": f"{one.product.name} {one.version}".strip()}
+    if one.outdated:
+        return Finding(
+            "providers.plugins", "outdated", "warning", {**facts, "least": ".".join(map(str, one.product.least))}
+        )
+    return Finding("providers.plugins", "present", "ok", facts)
+
+
+CHECK = Check("providers.plugins", examine)
