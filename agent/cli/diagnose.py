@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from agent import config
 from agent.cli.context import Context, json_option, print_json
+from agent.cli.diagnose_options import Further, further_options
 from agent.cli.exits import Exit
 from agent.diagnostics.base import AREAS
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from agent.diagnostics.base import Finding
     from agent.diagnostics.history import Entry
 
-_STYLES = {"area": "bold", "ok": "green", "warning": "yellow", "error": "bold red", "unknown": "cyan", "why": "dim",
+STYLES = {"area": "bold", "ok": "green", "warning": "yellow", "error": "bold red", "unknown": "cyan", "why": "dim",
            "summary": "bold"}  # fmt: skip
 
 
@@ -28,6 +30,7 @@ _STYLES = {"area": "bold", "ok": "green", "warning": "yellow", "error": "bold re
 @click.option("--bundle", "bundle_path", type=click.Path(), help="command.diagnose.option.bundle")
 @click.option("--history", is_flag=True, help="command.diagnose.option.history")
 @click.option("--yes", is_flag=True, help="command.diagnose.option.yes")
+@further_options
 @json_option
 @click.pass_obj
 def command(
@@ -38,10 +41,16 @@ def command(
     history: bool,
     yes: bool,
     as_json: bool,
+    further: Further,
 ) -> int:
-    from agent.cli import diagnose_files
+    from agent.cli import diagnose_files, mending
 
+    if further.undo:
+        return Exit.OK if context.run(mending.undo(context, agreed=yes)) else Exit.NEGATIVE
     findings = context.run(_found(context, areas))
+    if further.mend:
+        look = partial(_found, context)
+        findings = context.run(mending.mend(context, findings, look, further.only, agreed=yes, quietly=as_json))
     entries = () if areas else diagnose_files.remember(context, findings)
     if page_path is not None:
         diagnose_files.write_page(context, findings, Path(page_path))
@@ -88,7 +97,7 @@ def _say(lines: Iterable[tuple[str, str]]) -> None:
 
     console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
     for kind, line in lines:
-        console.print(Text(line, style=_STYLES.get(kind, "")))
+        console.print(Text(line, style=STYLES.get(kind, "")))
 
 
 async def _found(context: Context, areas: tuple[str, ...]) -> list[Finding]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import sys
 from pathlib import Path
 
 import click
@@ -15,15 +13,7 @@ from agent.cli.exits import Exit
 from agent.cli.output import complain, plain, say
 from agent.config import secure_folder, write_private
 from agent.errors import FileUnreadable, FileUnwritable
-from native_host import install
-
-_AUTOSTART = """[Desktop Entry]
-Type=Application
-Name=Pero
-Exec={command}
-Terminal=false
-X-GNOME-Autostart-enabled=true
-"""
+from native_host import autostart, install
 
 
 @click.command(help="command.setup.help")
@@ -49,7 +39,7 @@ def command(context: Context, remove: bool, autostart: bool, profiles: tuple[Pat
     return _set_up(context, autostart, profiles, as_json)
 
 
-def _set_up(context: Context, autostart: bool, profiles: tuple[Path, ...], as_json: bool) -> int:
+def _set_up(context: Context, starts: bool, profiles: tuple[Path, ...], as_json: bool) -> int:
     launcher = context.locations.host_launcher
     if not _is_unicode(launcher):
         raise FileUnwritable(path=ascii(str(launcher)), reason="not UTF-8: no browser can be told of it")
@@ -60,7 +50,7 @@ def _set_up(context: Context, autostart: bool, profiles: tuple[Path, ...], as_js
         written = install.install(launcher, _home(context), profiles)
     except OSError as error:
         raise FileUnwritable(path=str(error.filename or launcher), reason=error.strerror or "unwritable") from error
-    entry = _write_autostart(context) if autostart else None
+    entry = _write_autostart(context) if starts else None
     if as_json:
         rows = [{"name": one.browser, "title": one.title, "manifest": str(one.path)} for one in written]
         print_json({"launcher": str(launcher), "browsers": rows, "autostart": str(entry) if entry else None})
@@ -116,25 +106,7 @@ def _home(context: Context) -> Path:
 
 
 def _autostart_path(context: Context) -> Path:
-    """Where desktops look for what starts with the session (XDG autostart specification)."""
-    configuration = context.environment.get("XDG_CONFIG_HOME")
-    return (Path(configuration) if configuration else _home(context) / ".config") / "autostart" / "pero.desktop"
-
-
-def _autostart_command(context: Context) -> str:
-    """The command line of the agent, with the state folder where one was named."""
-    program = shutil.which("pero", path=str(Path(sys.executable).parent)) or shutil.which("pero") or "pero"
-    home = context.environment.get("PERO_HOME")
-    words = [*(["env", f"PERO_HOME={os.path.abspath(home)}"] if home else []), program, "run"]  # noqa: PTH100
-    return " ".join(map(_desktop_quoted, words))
-
-
-def _desktop_quoted(word: str) -> str:
-    """One argument of an Exec key: quoted, with both layers of escaping (Desktop Entry Specification, "Exec")."""
-    for character in '\\"`$':
-        word = word.replace(character, "\\" + character)
-    word = word.replace("\\", "\\\\").replace("%", "%%")
-    return '"' + word.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") + '"'
+    return autostart.entry_path(context.environment, _home(context))
 
 
 def _write_autostart(context: Context) -> Path:
@@ -143,7 +115,7 @@ def _write_autostart(context: Context) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
-    write_private(path, os.fsencode(_AUTOSTART.format(command=_autostart_command(context))))
+    write_private(path, autostart.entry_content(context.environment))
     return path
 
 
@@ -151,7 +123,7 @@ def _remove_autostart(context: Context) -> list[Path]:
     """Remove the entry where it starts this agent; another state folder's stays."""
     path = _autostart_path(context)
     try:
-        ours = f"Exec={_autostart_command(context)}\n" in os.fsdecode(path.read_bytes())
+        ours = f"Exec={autostart.command_line(context.environment)}\n" in os.fsdecode(path.read_bytes())
     except FileNotFoundError:
         return []
     if not ours:

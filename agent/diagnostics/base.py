@@ -25,7 +25,6 @@ AREAS = (
     "portals", "providers", "agent",
 )  # fmt: skip
 DEADLINE = 45.0  # seconds for one check; a module that hangs is given up after 30 by its pool
-MENDABLE: frozenset[tuple[str, str]] = frozenset()  # (id, case) of what Pero can mend by itself
 
 _log = logging.getLogger("pero.diagnostics")
 

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from agent.diagnostics.base import AREAS, MENDABLE, STATUSES, Finding, Status
+from agent.diagnostics.base import AREAS, STATUSES, Finding, Status
+from agent.diagnostics.mending.remedies import MENDABLE
 from agent.texts.catalogue import text
 from agent.texts.errors import error_advice, error_text, reason_text
 from agent.texts.visible import visible

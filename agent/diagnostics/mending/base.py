@@ -1,46 +1,39 @@
 """What a remedy is: for which findings it is, and the steps it would take on this very machine.
 
 Nothing is done while an offer is made. A step says what it will do before it does it, keeps what it needs to be undone,
-and is one of a small fixed set (`steps.py`): no command line is ever made out of what others wrote.
+and is one of a small fixed set (`steps.STEPS`): no command line is ever made out of what others wrote.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Protocol
 
 from agent import config
 from agent.diagnostics.base import Finding
 from agent.errors import Fact
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 Fetch = Callable[[str], Awaitable[bytes]]  # an address in, octets out; raises errors of ours
-
-
-class Kept(NamedTuple):
-    """What a step needs to be undone; `data` is plain JSON."""
-
-    kind: str  # of the step: a key of `steps.STEPS`
-    data: Mapping[str, str | int | None]
+Kept = dict[str, str | int | None]  # plain JSON: how it was before a step
+Told = tuple[str, Mapping[str, Fact]]  # key of the wording after "mend.step.", and its facts
 
 
 class Step(Protocol):
-    """One thing that is done. Worded by `mend.step.KIND.text` with `facts`."""
+    """One thing that is done. `kind` is its row in `steps.STEPS`, by which it is undone."""
 
-    kind: str
+    kind: ClassVar[str]
+    administrator: ClassVar[bool]  # whether it needs such rights; the fact `command` is then the exact command line
 
-    @property
-    def administrator(self) -> bool:
-        """Whether it needs administrator rights; the exact command is then the fact `command`."""
+    def told(self, ground: Ground) -> Told:
+        """What it will do."""
         ...
 
-    def facts(self, ground: Ground) -> Mapping[str, Fact]: ...
+    def keep(self, ground: Ground) -> Kept | None:
+        """How it is now, looked at before anything is done; None: nothing stays that could be undone.
 
-    def keep(self, ground: Ground) -> Kept:
-        """How it is now, looked at before anything is done."""
+        Raises errors of ours where it ought to be undone and could not."""
         ...
 
     async def do(self, ground: Ground) -> None:
@@ -48,32 +41,50 @@ class Step(Protocol):
         ...
 
 
+class Command(NamedTuple):
+    """A program of the system with fixed words. `words[0]` is its bare name; `given` is what it reads on stdin."""
+
+    words: tuple[str, ...]
+    given: bytes = b""
+
+
 class Administrator(Protocol):
     """The one way to administrator rights."""
 
-    def command(self, words: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The whole command line as it will be run ("pkexec", ...); None where there is no way to such rights."""
+    def line(self, command: Command) -> tuple[str, ...] | None:
+        """The whole command line as it will be run ("/usr/bin/pkexec", ...); None: no way to it, or no such program."""
         ...
 
-    async def run(self, words: tuple[str, ...], given: bytes) -> None:
-        """`given` is what the program reads on stdin. Raises MendRefused or MendFailed."""
+    async def run(self, command: Command) -> None:
+        """Raises RightsRefused or MendFailed."""
+        ...
+
+
+class Agent(Protocol):
+    """The agent of this state folder, as a process."""
+
+    async def start(self) -> None:
+        """Start it and wait until it answers. Raises MendFailed."""
+        ...
+
+    async def stop(self) -> bool:
+        """End it and wait for its end; whether one was running."""
         ...
 
 
 class Ground(NamedTuple):
-    """What remedies stand on: places, the way to more rights and to the network."""
+    """What remedies stand on: places, the way to more rights, to the agent and to the network."""
 
     locations: config.Locations
     environment: Mapping[str, str]
-    root: Path  # "/" but in tests: before the paths that steps look at
+    root: Path  # "/" but in tests: stands before the system's paths that are looked at
     administrator: Administrator
+    agent: Agent
     fetch: Fetch
     now: Callable[[], datetime]
 
     @property
     def home(self) -> Path:
-        from pathlib import Path
-
         return Path(self.environment.get("HOME") or Path.home())
 
 
@@ -82,11 +93,11 @@ class Remedy(NamedTuple):
 
     id: str
     cures: frozenset[tuple[str, str]]  # (id of the check, case)
-    plan: Callable[[Finding, Ground], Awaitable[tuple[Step, ...]]]
+    plan: Callable[[Finding, Ground], tuple[Step, ...]]
 
 
 class Offer(NamedTuple):
-    """What would be done about a finding. One offer may be for several findings."""
+    """What would be done about findings that one remedy is for."""
 
     remedy: str
     findings: tuple[Finding, ...]
