@@ -136,6 +136,7 @@ def test_no_two_buttons_of_a_window_have_the_same_letter() -> None:
         ("button.refuse", "button.sign", "pin.label", "pin.last_try_agreed"),
         ("button.refuse", "button.sign", "passphrase.label", "pin.last_try_agreed"),
         ("button.refuse", "button.add", "passphrase.label"),
+        ("button.give_up", "button.try_again", "button.keep_level", "pin.label", "pin.last_try_agreed"),
     ]
     for language in catalogue.LANGUAGES:
         for keys in together:
