@@ -50,6 +50,11 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "uploads"
 
     @property
+    def issuers(self) -> Path:
+        """Certificates of authorities that were fetched because a path wanted them."""
+        return self.state / "issuers"
+
+    @property
     def log(self) -> Path:
         return self.state / "pero.log"
 

@@ -23,6 +23,7 @@ from agent.diagnostics.probes.network import Network, RealNetwork
 from agent.diagnostics.probes.policies import LinuxPolicies, Policies
 from agent.diagnostics.probes.products import LinuxProducts, Products
 from agent.diagnostics.probes.system import LinuxSystem, System
+from agent.diagnostics.probes.trust import RealTrust, Trust
 from agent.diagnostics.probes.usb import LinuxUsb, Usb
 from agent.errors import PeroError
 from agent.policy import POLICY_FILE, load_policy
@@ -57,6 +58,7 @@ class Probe(Protocol):
     products: Products
     network: Network
     clock: Clock
+    trust: Trust
 
     def settings(self) -> config.Settings:
         """Those of the person, with what the administrator decided; defaults where they cannot be read."""
@@ -141,6 +143,7 @@ class Machine:
         self.products: Products = LinuxProducts(root)
         self.network: Network = RealNetwork(self.settings, environment)
         self.clock: Clock = LinuxClock(self.settings, environment, self.network, root)
+        self.trust: Trust = RealTrust(self.settings, environment, self.now, locations.issuers, root)
         self._locations = locations
         self._environment = environment
         self._session = session

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from agent.certificates.description import Description
 from agent.diagnostics.probes.clock import Source, Zone
 from agent.diagnostics.probes.network import Trial
+from agent.diagnostics.probes.trust import Asked
 
 
 class FakeClock:
@@ -36,6 +38,28 @@ def sources(*offsets: float) -> list[Source]:
     """Three operators that agree about one offset, or as many as there are offsets."""
     told = offsets * 3 if len(offsets) == 1 else offsets
     return [Source(f"time.server{number}.test", "ntp", offset) for number, offset in enumerate(told)]
+
+
+class FakeTrust:
+    """`known` are roots of the system, `fetched` issuers by the thumbprint below them; states are `told`."""
+
+    def __init__(self) -> None:
+        self.known: tuple[bytes, ...] = ()
+        self.own: tuple[bytes, ...] = ()
+        self.fetched: dict[str, list[Asked]] = {}
+        self.told: list[Asked] = [Asked("ocsp", "http://ocsp.test/"), Asked("crl", "http://crl.test/list.crl")]
+
+    def roots(self) -> tuple[bytes, ...]:
+        return self.known
+
+    def kept(self) -> tuple[bytes, ...]:
+        return self.own
+
+    async def issuer(self, certificate: Description) -> list[Asked]:
+        return self.fetched.get(certificate.thumbprint, [])
+
+    async def state(self, certificate: Description, issuer: Description) -> list[Asked]:
+        return self.told
 
 
 class FakeNetwork:
