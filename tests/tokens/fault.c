@@ -4,6 +4,8 @@
  * PERO_FAULT_FILE    file that is read at each call; a missing one means no fault. One fault a line:
  *                      C_Sign hang             never return
  *                      C_Sign sleep 200        first wait so many milliseconds
+ *                      C_Sign until            first wait until there is a file of that name with .go behind it
+ *                      C_Sign#2 crash          only at the second C_Sign after C_Login
  *                      C_Sign crash            write to address 0
  *                      C_Sign abort            abort(3)
  *                      C_Sign exit 7           exit(3)
@@ -60,6 +62,7 @@ struct token_info {
 };
 
 static struct function_list *real, ours;
+static int logins; /* so far */
 
 static void log_call(const char *name) {
     const char *path = getenv("PERO_FAULT_LOG");
@@ -93,6 +96,14 @@ static void print_rubbish(void) {
     }
     printf("rubbish %s\n", rubbish);
     fflush(stdout);
+}
+
+/* The test goes on when it has made the file. */
+static void wait_for_go(void) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s.go", getenv("PERO_FAULT_FILE"));
+    while (access(path, F_OK))
+        usleep(2000);
 }
 
 /* A helper process of the vendor's, which stays when the module is gone. */
@@ -150,8 +161,14 @@ static int token_is_gone(void) {
     return gone;
 }
 
+/* "C_Sign" is every call of that name, "C_Sign#2" the second one. */
+static int is_meant(const char *meant, const char *name, int round) {
+    size_t size = strlen(name);
+    return !strncmp(meant, name, size) && (!meant[size] || (meant[size] == '#' && atoi(meant + size + 1) == round));
+}
+
 /* What the file says about this call. `before`: the real module has not been asked yet. Nonzero: `*answer` holds. */
-static int misbehave(const char *name, int before, struct token_info *info, unsigned long *length, CK_RV *answer) {
+static int misbehave(const char *name, int round, int before, struct token_info *info, unsigned long *length, CK_RV *answer) {
     const char *path = getenv("PERO_FAULT_FILE");
     FILE *file = path ? fopen(path, "re") : NULL;
     char line[128], call_name[48], fault[16], first_word[24], second_word[24];
@@ -160,7 +177,9 @@ static int misbehave(const char *name, int before, struct token_info *info, unsi
         return 0;
     while (fgets(line, sizeof line, file)) {
         strcpy(first_word, "0"), strcpy(second_word, "0");
-        if (sscanf(line, "%47s %15s %23s %23s", call_name, fault, first_word, second_word) < 2 || strcmp(call_name, name))
+        if (sscanf(line, "%47s %15s %23s %23s", call_name, fault, first_word, second_word) < 2)
+            continue;
+        if (!is_meant(call_name, name, round))
             continue;
         unsigned long first = strtoul(first_word, NULL, 0), second = strtoul(second_word, NULL, 0);
         if (!before) {
@@ -174,6 +193,8 @@ static int misbehave(const char *name, int before, struct token_info *info, unsi
             hang();
         else if (!strcmp(fault, "sleep"))
             usleep((useconds_t)first * 1000);
+        else if (!strcmp(fault, "until"))
+            wait_for_go();
         else if (!strcmp(fault, "crash"))
             crash();
         else if (!strcmp(fault, "abort"))
@@ -215,8 +236,13 @@ static int misbehave(const char *name, int before, struct token_info *info, unsi
 #define WRAPPER(NAME, PLACE) \
     static CK_RV wrapped_##NAME(word a, word b, word c, word d, word e, word f, word g, word h) { \
         CK_RV answer; \
+        static int login, rounds; \
+        if (login != logins) \
+            login = logins, rounds = 0; \
+        int round = ++rounds; \
+        logins += PLACE == 18; \
         log_call(#NAME); \
-        if (misbehave(#NAME, 1, NULL, NULL, &answer)) \
+        if (misbehave(#NAME, round, 1, NULL, NULL, &answer)) \
             return answer; \
         if (PLACE >= 4 && token_is_gone()) { \
             if (PLACE == 4 && a) \
@@ -228,7 +254,7 @@ static int misbehave(const char *name, int before, struct token_info *info, unsi
         struct token_info *info = PLACE == 6 && result == CKR_OK ? (struct token_info *)b : NULL; \
         const word arguments[] = {a, b, c, d, e}; \
         unsigned long *length = result == CKR_OK ? length_in(#NAME, arguments) : NULL; \
-        return misbehave(#NAME, 0, info, length, &answer) ? answer : result; \
+        return misbehave(#NAME, round, 0, info, length, &answer) ? answer : result; \
     }
 WRAPPED(WRAPPER)
 
