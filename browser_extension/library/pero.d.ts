@@ -342,14 +342,17 @@ export function selectCertificate(filter?: Filter, options?: CallOptions): Promi
 export function sign(what: PeroDocument | PeroDigest | Blob, options?: SignOptions): Promise<Signature>;
 
 /** Those of `sign` that go with many documents, for all of them. */
-export type BatchOptions = Omit<SignOptions, "existing" | "mode" | "signer" | "onProgress" | "http">;
+export type BatchOptions = Omit<SignOptions, "existing" | "mode" | "signer">;
 
 /** What became of document number `index`, from 0: its signature, or why there is none. */
 export type BatchResult =
   | (Signature & { index: number; error?: undefined })
   | {
     index: number;
-    /** `refused`: the person struck it out; `cancelled`: stopped before it was signed. */
+    /**
+     * `refused`: the person struck it out; `cancelled`: stopped before it was signed. `token_absent`,
+     * `timestamp_unavailable` and such: the person gave up then; it can be asked for anew.
+     */
     error: PeroError;
   };
 
@@ -359,14 +362,17 @@ export interface BatchResults extends AsyncIterableIterator<BatchResult, void, u
 }
 
 /**
- * Let the person sign up to 2,000 documents, or digests of one algorithm, with one confirmation and one login; all
- * documents go in one message of at most 48 MiB. The results come as they are made, and not in order:
+ * Let the person sign up to 2,000 documents, or digests of one algorithm, with one confirmation and one login. What
+ * is too much for one message is handed over before (`http` and `onProgress` as with `sign`); documents that are held
+ * whole (attached, PDF, XML) may have 32 MiB each and 128 MiB together. The results come as they are made, and not in
+ * order:
  *
  *     for await (const { index, signature, error } of signBatch(documents)) ...
  *
  * Nobody is asked before the first result is waited for. When `signal` aborts, no more is signed: what was signed by
  * then still comes, the others are `cancelled`, and at the end the iterator rejects with the signal's reason. It rejects
- * with a `PeroError` where the batch ended before anything was signed, or the connection was lost.
+ * with a `PeroError` where the batch ended before anything was signed (`refused`: all of it was, or the person stopped
+ * before the first signature), or the connection was lost. A page has two batches at a time, a site four.
  */
 export function signBatch(
   documents: readonly (PeroDocument | PeroDigest | Blob)[],

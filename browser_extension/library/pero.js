@@ -10,6 +10,7 @@ const PING = "pero:ping"; // answered by the content script itself
 const PORTS = [14741, 24741, 29741];
 const MAX_MESSAGE = 48 * 1024 * 1024; // characters of JSON; the browser's own limit for extensions is 64 MiB
 const LARGE = 8 * 1024 * 1024; // bytes; larger documents are handed over in pieces, and never held whole
+const TOGETHER = 24 * 1024 * 1024; // bytes of a batch's documents in its one message; the others are handed over before
 const LOOPBACK_PIECE = 1024 * 1024; // bytes; over the extension the agent says what is good
 const AHEAD = 4; // pieces that are on their way at a time
 const PATIENCE = 500; // milliseconds; waited twice, since a page that was busy sees its timers before its messages
@@ -382,8 +383,32 @@ export async function signIn(nonce, options = {}) {
 async function* resultsOf(documents, options, left) {
   const { signal } = options;
   signal?.throwIfAborted();
-  const parameters = await batchOf(documents, options);
+  const { parameters, rest } = await batchOf(documents, options);
   const connection = await connected(signal);
+  let upload = "";
+  try {
+    if (rest) upload = await handOverRest(connection, rest, parameters.documents, options, left);
+  } catch (error) {
+    if (left.aborted) return;
+    throw error;
+  }
+  try {
+    yield* resultsOver(connection, parameters, options, left);
+  } finally {
+    if (upload) connection.call("upload_drop", { upload }, undefined).catch(() => {});
+  }
+}
+
+/**
+ * The same, once what does not fit into the message was handed over.
+ *
+ * @param {Connection} connection
+ * @param {object} parameters of `sign_batch`
+ * @param {Types.BatchOptions} options
+ * @param {AbortSignal} left
+ * @returns {AsyncGenerator<Types.BatchResult, void, undefined>}
+ */
+async function* resultsOver(connection, parameters, { signal }, left) {
   const { batch } = await connection.call("sign_batch", parameters, undefined); // taken back, its batch would go on
   const stop = () => void connection.call("batch_stop", { batch }, undefined).catch(() => {});
   const signals = [signal, left].filter((one) => one !== undefined);
@@ -408,6 +433,30 @@ async function* resultsOf(documents, options, left) {
     if (!isOver) abandon(connection, batch, after);
   }
   signal?.throwIfAborted();
+}
+
+/**
+ * Documents for which the message has no room, one behind the other in one upload; each is told where it stands.
+ *
+ * @param {Connection} connection
+ * @param {Blob} rest
+ * @param {Record<string, unknown>[]} documents of `sign_batch`
+ * @param {Types.BatchOptions} options
+ * @param {AbortSignal} left
+ * @returns {Promise<string>} the upload
+ */
+async function handOverRest(connection, rest, documents, { digestAlgorithm = "sha256", signal, ...ways }, left) {
+  const both = signal ? AbortSignal.any([signal, left]) : left;
+  const begun = { name: "", size: rest.size, digest_algorithm: digestAlgorithm };
+  const { upload, chunk } = await connection.call("upload_begin", begun, both);
+  try {
+    await handOver(connection, upload, rest, connection.http ? LOOPBACK_PIECE : chunk, { ...ways, signal: both });
+  } catch (error) {
+    connection.call("upload_drop", { upload }, undefined).catch(() => {});
+    throw error;
+  }
+  for (const one of documents) if ("offset" in one) one["upload"] = upload;
+  return upload;
 }
 
 /**
@@ -567,14 +616,14 @@ function wantedOf(options) {
 }
 
 /**
- * The parameters of `sign_batch`.
+ * The parameters of `sign_batch`, and what has to be handed over before: the documents with an `offset` stand in it.
  *
  * @param {readonly (Types.PeroDocument | Types.PeroDigest | Blob)[]} documents
  * @param {Types.BatchOptions} options
  */
 async function batchOf(documents, options) {
-  const { existing, mode, signer, onProgress, http } = /** @type {Types.SignOptions} */ (options);
-  refuseOthers({ existing, mode, signer, onProgress, http }, "option of a batch");
+  const { existing, mode, signer } = /** @type {Types.SignOptions} */ (options);
+  refuseOthers({ existing, mode, signer }, "option of a batch");
   const wanted = wantedOf(options);
   if (!Array.isArray(documents) || documents.length === 0) throw new TypeError("expected documents");
   /** @type {(Types.PeroDocument | Types.PeroDigest)[]} */
@@ -582,12 +631,27 @@ async function batchOf(documents, options) {
   const algorithms = new Set(all.flatMap((what) => ("content" in what ? [] : what.algorithm)));
   if (algorithms.size > 0 && options.digestAlgorithm) algorithms.add(options.digestAlgorithm);
   if (algorithms.size > 1) throw new TypeError("expected digests of one algorithm");
-  const size = all.reduce((sum, what) => sum + ("content" in what ? sizeOf(what.content) : 0), 0);
-  if (size > MAX_MESSAGE) throw errorOf("message_too_large", { limit: MAX_MESSAGE });
+  /** @type {Record<string, unknown>[]} */
   const given = [];
-  for (const what of all) given.push("content" in what ? await documentOf(what) : digestInBatch(what));
+  /** @type {Blob[]} */
+  const rest = [];
+  let [inside, offset] = [0, 0];
+  for (const what of all) {
+    const size = "content" in what ? sizeOf(what.content) * (typeof what.content === "string" ? 3 : 1) : 0; // at most
+    if (!("content" in what)) given.push(digestInBatch(what));
+    else if (size <= LARGE && inside + size <= TOGETHER) {
+      given.push(await documentOf(what));
+      inside += size;
+    } else {
+      const blob = new Blob([/** @type {BlobPart} */ (what.content)]);
+      given.push(defined({ name: what.name, media_type: what.mediaType, offset, size: blob.size }));
+      rest.push(blob);
+      offset += blob.size;
+    }
+  }
   const [algorithm] = algorithms;
-  return { documents: given, ...wanted, ...defined({ digest_algorithm: algorithm ?? options.digestAlgorithm }) };
+  const digest = defined({ digest_algorithm: algorithm ?? options.digestAlgorithm });
+  return { parameters: { documents: given, ...wanted, ...digest }, rest: rest.length > 0 ? new Blob(rest) : null };
 }
 
 /** @param {Types.PeroDigest} digest */

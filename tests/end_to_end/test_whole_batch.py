@@ -137,6 +137,23 @@ def test_a_request_that_is_taken_back_before_the_answer_signs_nothing(desk: Desk
     until(lambda: not desk.children("agent.desktop.windows.main"), "the window to go")
 
 
+LARGE = "Array.from({ length: 2 }, (_, n) => new File([new Uint8Array(9 << 20)], `act ${n}.bin`))"
+
+
+@pytest.mark.parametrize(("leave", "how"), [("controller.abort()", "AbortError"), ("batch.return()", "over")])
+def test_a_page_that_leaves_while_it_hands_over_leaves_nothing(desk: Desk, page: Page, leave: str, how: str) -> None:
+    for _ in range(5):  # more than there is room for
+        page.evaluate("window.controller = new AbortController()")
+        begin(page, f"{{ signal: controller.signal, onProgress: () => {leave} }}", documents=LARGE)
+        assert ended(page) == (how, {})
+    assert not desk.children("agent.desktop.windows.main")
+    begin(page, documents=LARGE)
+    desk.display.sign(desk.pin)
+    _, found = ended(page)
+    assert signed(found) == [0, 1]
+    desk.openssl_accepts({"base64": found[1]["base64"]}, bytes(9 << 20))
+
+
 @pytest.mark.parametrize(
     ("documents", "options"),
     [

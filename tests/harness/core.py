@@ -118,7 +118,9 @@ class MemoryTokens:
     ) -> str:
         """`more` is for `certificate`."""
         private: Any = (
-            rsa.generate_private_key(65537, 2048) if key == "rsa" else ec.generate_private_key(ec.SECP256R1())
+            rsa.generate_private_key(65537, 2048)
+            if key == "rsa"
+            else ec.generate_private_key(ec.SECP384R1() if key == "p384" else ec.SECP256R1())
         )
         der = certificate(private, name, begins=begins, days=days, **more)
         thumbprint = hashlib.sha256(der).hexdigest()
