@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "sites": "agent.cli.sites",
     "journal": "agent.cli.journal",
     "diagnose": "agent.cli.diagnose",
+    "watch": "agent.cli.watch",
     "demo": "agent.cli.demo",
 }
 
