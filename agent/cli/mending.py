@@ -80,6 +80,9 @@ def ground(context: Context) -> Ground:
     async def fetch(url: str) -> bytes:
         return await _fetched(context, url)
 
+    async def certificates() -> tuple[bytes, ...]:
+        return await _held(context)
+
     return Ground(
         locations=context.locations,
         environment=context.environment,
@@ -87,6 +90,7 @@ def ground(context: Context) -> Ground:
         administrator=elevation(context.environment),
         agent=AgentProcess(context.environment, context.locations.socket),
         fetch=fetch,
+        certificates=certificates,
         now=lambda: datetime.now(UTC),
     )
 
@@ -106,6 +110,18 @@ async def _fetched(context: Context, url: str) -> bytes:
             return (await web.get(url, limit=MAX_BUNDLE, seconds=FETCH_SECONDS)).body
     except Unreached as error:
         raise MendFailed(step=url, reason=error.reason) from error
+
+
+async def _held(context: Context) -> tuple[bytes, ...]:
+    """DER of the certificates that are listed, of those beside them, and of the issuers that Pero keeps."""
+    import base64
+
+    async with context.session() as call:
+        rows = (await call("certificates", {}))["certificates"]
+    listed = [base64.b64decode(one) for row in rows for one in (row["certificate"], *row["chain"])]
+    folder = context.locations.issuers
+    kept = [path.read_bytes() for path in folder.iterdir()] if folder.is_dir() else []
+    return (*listed, *kept)
 
 
 async def mend(

@@ -18,12 +18,14 @@ from agent.diagnostics.checks import agent_files, browsers_manifests
 from agent.diagnostics.mending import offering, service
 from agent.diagnostics.mending.actions import ACTIONS, polkit_path, udev_path
 from agent.diagnostics.mending.base import Command, Ground, Offer
+from agent.diagnostics.mending.issuer import FetchIssuer
 from agent.diagnostics.mending.remedies import MENDABLE, REMEDIES
 from agent.diagnostics.mending.rights import Elevation
-from agent.diagnostics.mending.steps import AsAdministrator, SetMode, WriteFile
+from agent.diagnostics.mending.steps import AsAdministrator, SetMode, StartAgent, WriteFile
 from agent.diagnostics.probe import Machine
 from agent.errors import FileUnreadable, FileUnwritable, MendFailed, MendOverwritten, RightsRefused
 from agent.texts.catalogue import LANGUAGES, text
+from tests.harness.authority import Authority
 from tests.harness.places import ROOT
 
 NODE = ROOT / ".venv" / "bin" / "node"
@@ -76,7 +78,10 @@ def ground(tmp_path: Path) -> Ground:
     async def fetch(url: str) -> bytes:
         raise AssertionError(url)
 
-    return Ground(places, {"HOME": str(home)}, root, Recorder(), FakeAgent(), fetch, lambda: NOW)
+    async def certificates() -> tuple[bytes, ...]:
+        return ()
+
+    return Ground(places, {"HOME": str(home)}, root, Recorder(), FakeAgent(), fetch, certificates, lambda: NOW)
 
 
 def machine(ground: Ground) -> Machine:
@@ -332,6 +337,35 @@ async def test_an_agent_that_does_not_run_is_started_now_and_with_each_session(g
     assert everything(ground.home) == before
 
 
+@pytest.mark.parametrize("kind", ["ec", "gost256-A"])
+async def test_what_did_not_sign_the_certificate_below_is_not_kept(ground: Ground, tmp_path: Path, kind: str) -> None:
+    """An address out of a certificate may answer anything; a certificate of the issuer's name and another key too."""
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    ours, theirs = (Authority(tmp_path / name, kind, "http://issuer.test") for name in ("ours", "theirs"))
+    signer = ours.signer()
+    answers = {"damaged": b"\x30\x03xyz", "html": b"<html>", "foreign": theirs.issuing.der, "own": signer.der}
+    step = FetchIssuer(signer.description.thumbprint, "http://issuer.test/issuer/issuing")
+
+    async def held() -> tuple[bytes, ...]:
+        return (signer.der,)
+
+    def standing(answer: bytes) -> Ground:
+        async def fetch(_url: str) -> bytes:
+            return answer
+
+        return ground._replace(fetch=fetch, certificates=held)
+
+    for name, answer in answers.items():
+        with pytest.raises(MendFailed):
+            await step.do(standing(answer))
+        assert not ground.locations.issuers.exists(), name
+    record = await offering.perform(Offer("issuer_fetched", (), (step,)), standing(ours.issuing.der))
+    assert [path.read_bytes() for path in ground.locations.issuers.iterdir()] == [ours.issuing.der]
+    await offering.undo(record, ground)
+    assert list(ground.locations.issuers.iterdir()) == []
+
+
 async def test_only_the_checks_that_are_named_are_mended(ground: Ground) -> None:
     found = [Finding("pcsc.service", "stopped", "error"), Finding("agent.running", "not_running", "error")]
     (offered,) = await offering.offer(found, ground, only=["agent.running"])
@@ -397,7 +431,8 @@ async def test_every_repair_and_step_is_worded(ground: Ground, language: str) ->
     steps = (
         *(AsAdministrator(name, subjects.get(name, "")) for name in ACTIONS),
         WriteFile(ground.home / "x", b"", 0o600), WriteFile(ground.root / "etc/group", b"", 0o600),
-        SetMode(ground.home, 0o700),
+        SetMode(ground.home, 0o700), FetchIssuer("ab" * 32, "http://issuer.test/x"),
+        StartAgent(), StartAgent(restart=True),
     )  # fmt: skip
     for remedy in REMEDIES:
         for line in offering.lines(Offer(remedy.id, (), steps), ground, language):

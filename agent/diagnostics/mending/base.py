@@ -81,6 +81,9 @@ class Ground(NamedTuple):
     administrator: Administrator
     agent: Agent
     fetch: Fetch
+    certificates: Callable[
+        [], Awaitable[tuple[bytes, ...]]
+    ]  # DER of those that tokens and key files hold, and Pero's own
     now: Callable[[], datetime]
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.diagnostics.mending import own, service
+from agent.diagnostics.mending import issuer, own, service
 from agent.diagnostics.mending.base import Remedy
 
 
@@ -21,6 +21,7 @@ REMEDIES: tuple[Remedy, ...] = (
         _cases("browsers.manifests", "absent", "damaged", "launcher_absent", "other_extension", "launcher_outdated"),
         own.manifest,
     ),
+    Remedy("issuer_fetched", _cases("certificates.chain", "issuer_fetchable"), issuer.fetch),
     Remedy("agent_started", _cases("agent.running", "not_running"), own.start),
     Remedy("agent_restarted", _cases("agent.running", "other_version") | _cases("agent.port", "closed"), own.restart),
     Remedy("port_taken", _cases("agent.port", "none"), own.port),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from agent.diagnostics.mending import issuer
 from agent.diagnostics.mending.actions import ACTIONS
 from agent.diagnostics.mending.base import Command, Ground, Kept, Told
 from agent.errors import FileUnreadable, FileUnwritable, MendFailed, MendOverwritten
@@ -155,6 +156,7 @@ STEPS: Mapping[str, Undo] = {
     "mode": _undo_mode,
     "administrator": _undo_administrator,
     "agent": _undo_agent,
+    "issuer": issuer.undo,
 }
 
 
@@ -182,6 +184,7 @@ UNDOING: Mapping[str, Callable[[Data, Ground], list[Told]]] = {
     "mode": _told_mode,
     "administrator": _told_administrator,
     "agent": _told_agent,
+    "issuer": issuer.undo_told,
 }
 
 
