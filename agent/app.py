@@ -1,5 +1,5 @@
 """The composition root: the only place that builds and wires objects. An agent with its transports, or the same
-objects without them for one command."""
+objects without them, for a command where none runs (``session``)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import logging
 import logging.handlers
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +28,14 @@ from agent.consent.unattended import CommandPrompter
 from agent.desktop.window_prompter import WindowPrompter
 from agent.diagnostics.quick import QuickLook
 from agent.errors import (
-    AlreadyRunning,
     FileUnwritable,
-    NotRunning,
     PeroError,
     PortsTaken,
     SettingsDamaged,
-    UnattendedForbidden,
     from_name,
 )
 from agent.ipc.hardening import harden
+from agent.ipc.lock import alone
 from agent.journal import Journal, system_log
 from agent.policy import Policy, load_policy
 from agent.signing.levels import Levels
@@ -50,7 +47,7 @@ from agent.timestamp.client import TimestampClient
 from agent.timestamp.reach import check_reachable
 from agent.tokens.pool import TokenPool
 from agent.tokens.vendors import find_modules
-from agent.transport.client import LocalClient, Notified, PinChoice, encode_request, unheard
+from agent.transport.client import encode_request
 from agent.trust.anchors import read_anchors
 from agent.trust.material import MaterialClient
 from agent.trust.path import path_problem
@@ -61,8 +58,6 @@ if TYPE_CHECKING:
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 DRAIN_SECONDS = 5.0  # for requests in flight to be told that the agent stops
-STOP_SECONDS = 30.0  # for an agent that was told to stop: it drains, closes its tokens and lets answers out
-START_SECONDS = 5.0  # for an agent that holds the lock but does not answer yet
 _LOG_SIZE = 1 << 20  # bytes, of which one older file is kept
 
 _log = logging.getLogger("pero.app")
@@ -129,7 +124,7 @@ class Composition:
 
         @asynccontextmanager
         async def session() -> AsyncIterator[Call]:
-            yield _calling(self.dispatcher, caller)
+            yield calling(self.dispatcher, caller)
 
         return Machine(self.services.locations, self._environment, session, VERSION)
 
@@ -205,7 +200,7 @@ def run(environment: Mapping[str, str], started: Callable[[int | None], None] = 
     harden(secret=True)
     places = locations(environment)
     secure_folder(places.state)
-    with _lock(places):
+    with alone(places.lock):
         _log_to(places)
         asyncio.run(_run(Composition(environment, places), started))
 
@@ -227,100 +222,7 @@ async def _run(composition: Composition, started: Callable[[int | None], None]) 
         await agent.stop()
 
 
-async def stop_running(environment: Mapping[str, str]) -> bool:
-    """End the agent of this state folder and wait until it has ended; False where none runs.
-
-    Raises NotRunning where something else holds the lock (a command, an agent that does not answer), AlreadyRunning
-    where the agent does not end in time.
-    """
-    places = locations(environment)
-    try:
-        client = await LocalClient.connect(places.socket, PinChoice("window"))
-    except NotRunning:
-        if await _let_go(places, START_SECONDS):
-            return False
-        raise
-    try:
-        await client.call("stop", {})
-    finally:
-        client.close()
-    if not await _let_go(places, STOP_SECONDS):
-        raise AlreadyRunning()
-    return True
-
-
-async def _let_go(places: Locations, seconds: float) -> bool:
-    """Whether nobody holds the state folder, or nobody does after so long."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while places.lock.exists():
-        try:
-            with _lock(places):
-                return True
-        except AlreadyRunning:
-            if loop.time() > deadline:
-                return False
-            await asyncio.sleep(0.05)
-    return True
-
-
-@asynccontextmanager
-async def command_session(
-    environment: Mapping[str, str], pin: PinChoice, notified: Notified = unheard
-) -> AsyncIterator[Call]:
-    """Calls for one command: of the running agent, or of the same objects here, under the same lock.
-
-    Raises NotRunning where an agent holds the lock and does not answer. `pin.descriptor` stays the caller's.
-    """
-    places = locations(environment)
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + START_SECONDS
-    async with AsyncExitStack() as stack:
-        while True:
-            try:
-                client = await LocalClient.connect(places.socket, pin, notified)
-            except NotRunning:
-                pass
-            else:
-                stack.callback(client.close)
-                call: Call = client.call
-                break
-            secure_folder(places.state)
-            try:
-                stack.enter_context(_lock(places))
-            except AlreadyRunning:  # one is starting, or being stopped
-                if loop.time() > deadline:
-                    raise NotRunning() from None
-                await asyncio.sleep(0.05)
-            else:
-                call = await stack.enter_async_context(_composed(environment, places, pin, notified))
-                break
-        yield call
-
-
-@asynccontextmanager
-async def _composed(
-    environment: Mapping[str, str], places: Locations, pin: PinChoice, notified: Notified
-) -> AsyncIterator[Call]:
-    composition = Composition(environment, places)
-    if pin.kind == "descriptor" and not composition.policy.allow_unattended:
-        raise UnattendedForbidden()
-    prompter = composition.prompter if pin.kind == "window" else CommandPrompter(pin.kind, pin.descriptor)
-    caller = Caller(Role.COMMAND, "", "in_process", prompter)
-
-    def notify(notification: bytes) -> None:
-        message = json.loads(notification)
-        notified(message["method"], message["params"])
-
-    caller.notify = notify
-    try:
-        yield _calling(composition.dispatcher, caller)
-        await composition.services.signing.follow_ups.settled()
-    finally:
-        await composition.close()
-
-
-def _calling(dispatcher: Dispatcher, caller: Caller) -> Call:
+def calling(dispatcher: Dispatcher, caller: Caller) -> Call:
     """Calls of a caller in this process. What a method raises comes out."""
     identifiers = itertools.count(1)
 
@@ -333,37 +235,6 @@ def _calling(dispatcher: Dispatcher, caller: Caller) -> Call:
         return result
 
     return call
-
-
-@contextlib.contextmanager
-def _lock(places: Locations) -> Iterator[None]:
-    """Hold the state folder, alone. The kernel lets go of it when the process ends.
-
-    Raises AlreadyRunning, FileUnwritable.
-    """
-    try:
-        descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise FileUnwritable(path=str(places.lock), reason=error.strerror or "unwritable") from error
-    try:
-        try:
-            _lock_descriptor(descriptor)
-        except OSError as error:
-            raise AlreadyRunning() from error
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock_descriptor(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _log_to(places: Locations) -> None:

@@ -20,8 +20,6 @@ from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 from agent.tokens.pool import TokenPool
 
-PROTOCOL = 1  # version of PROTOCOL.md; rises when a published message changes its meaning
-
 
 def _no_agent() -> None:
     raise NotRunning()

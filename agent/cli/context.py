@@ -52,7 +52,7 @@ class Context:
         `pin`: who gives the PIN where one is needed (see agent.cli.asking); without it, the window.
         `notified`: told what the agent says by itself.
         """
-        from agent.app import command_session
+        from agent.session import command_session
         from agent.transport.client import PinChoice, unheard
 
         return command_session(self.environment, pin or PinChoice("window"), notified or unheard)

@@ -55,7 +55,7 @@ class AgentProcess:
         process.returncode = 0  # it is the session's now: nobody here waits for its end
 
     async def stop(self) -> bool:
-        from agent.app import stop_running
+        from agent.session import stop_running
 
         return await stop_running(self._environment)
 

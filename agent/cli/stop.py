@@ -12,7 +12,7 @@ from agent.cli.output import say
 @json_option
 @click.pass_obj
 def command(context: Context, as_json: bool) -> None:
-    from agent.app import stop_running
+    from agent.session import stop_running
 
     stopped = context.run(stop_running(context.environment))
     if as_json:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from agent.api.files import is_unicode, unnameable
-from agent.api.services import PROTOCOL
+from agent.api.protocol import PROTOCOL
 from agent.errors import BadParameters, ConnectionLost, NotRunning, PeroError, StateUnsafe, from_name
 from agent.transport.channel import FrameChannel
 from agent.transport.envelopes import Unwrapper

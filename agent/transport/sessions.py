@@ -16,7 +16,7 @@ import msgspec
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
 from agent.api.messages import error_object, failure, identifier_of
-from agent.api.services import PROTOCOL
+from agent.api.protocol import PROTOCOL
 from agent.consent.origins import parse_origin
 from agent.consent.prompter import Prompter
 from agent.errors import BadRequest, FrameRefused, NotAllowed, PeroError, UnattendedForbidden

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agent.app import Agent, Composition, command_session, run
+from agent.app import Agent, Composition, run
 from agent.cli import setup
 from agent.cli.context import Context
 from agent.config import Locations, load_settings
 from agent.consent.origins import Origins
 from agent.errors import FileUnwritable, PeroError, SettingsDamaged, WorkerDied
 from agent.policy import Policy, load_policy
+from agent.session import command_session
 from agent.tokens import messages
 from agent.tokens.process import WorkerProcess
 from agent.transport.client import PinChoice

@@ -7,7 +7,8 @@ from typing import Any
 
 from agent.api.caller import Caller, Role
 from agent.api.method import EVERYBODY, Method, Nothing
-from agent.api.services import PROTOCOL, Services
+from agent.api.protocol import PROTOCOL
+from agent.api.services import Services
 
 
 async def status(services: Services, caller: Caller, _parameters: Nothing) -> dict[str, Any]:
