@@ -633,6 +633,12 @@ class MendOverwritten(PeroError):
     code, name, actor = 4014, "mend_overwritten", Actor.PERSON
 
 
+class ExportFailed(PeroError):
+    """What was found could not be handed to a collector or to the system's log. Facts: to, reason."""
+
+    code, name, actor, retriable = 4015, "export_failed", Actor.ADMINISTRATOR, True
+
+
 # 5000: raised in the browser (extension and page library), listed here because the table is one
 
 
@@ -693,7 +699,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     FileChanged, StorageFull,
-    RightsRefused, MendFailed, MendOverwritten,
+    RightsRefused, MendFailed, MendOverwritten, ExportFailed,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,
 )  # fmt: skip
 
