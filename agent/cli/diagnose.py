@@ -29,6 +29,7 @@ STYLES = {"area": "bold", "ok": "green", "warning": "yellow", "error": "bold red
 @click.option("--html", "page_path", type=click.Path(), help="command.diagnose.option.html")
 @click.option("--bundle", "bundle_path", type=click.Path(), help="command.diagnose.option.bundle")
 @click.option("--history", is_flag=True, help="command.diagnose.option.history")
+@click.option("--window", is_flag=True, help="command.diagnose.option.window")
 @click.option("--yes", is_flag=True, help="command.diagnose.option.yes")
 @further_options
 @json_option
@@ -39,6 +40,7 @@ def command(
     page_path: str | None,
     bundle_path: str | None,
     history: bool,
+    window: bool,
     yes: bool,
     as_json: bool,
     further: Further,
@@ -47,6 +49,10 @@ def command(
 
     if further.undo:
         return Exit.OK if context.run(mending.undo(context, agreed=yes)) else Exit.NEGATIVE
+    if window:
+        from agent.cli import diagnose_window
+
+        return _exit(context.run(diagnose_window.show(context, partial(_found, context, areas))))
     findings = context.run(_found(context, areas))
     if further.mend:
         look = partial(_found, context)

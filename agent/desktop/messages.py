@@ -20,6 +20,7 @@ from agent.consent.prompter import (
     SigningPrompt,
     TokenPrompt,
 )
+from agent.desktop.doctor_messages import FromDoctor, ShowDoctor, ToDoctor
 from agent.errors import Fact
 
 MAX_MESSAGE = 8 << 20  # bytes; a prompt with a preview and many certificates is far below
@@ -58,11 +59,13 @@ class ShowDocument(msgspec.Struct, frozen=True, tag_field="say", tag="document")
 
 
 class Progressed(msgspec.Struct, frozen=True, tag_field="say", tag="progressed"):
-    """How many documents of a batch are done."""
+    """How many documents of a batch are done, and which ones since this was said last, by their numbers."""
 
     signed: int
     failed: int
     total: int
+    now_signed: tuple[int, ...] = ()
+    now_failed: tuple[int, ...] = ()
 
 
 class Offer(msgspec.Struct, frozen=True, tag_field="say", tag="offer"):
@@ -145,8 +148,8 @@ class ChangePin(msgspec.Struct, frozen=True, tag_field="say", tag="change_pin"):
     """The person took that offer. The window is going away."""
 
 
-Show = ShowConnection | ShowChoice | ShowSigning | ShowPassphrase | ShowToken | ShowBatch
-ToWindow = Show | Offer | Failed | Unreached | Done | ShowDocument | Progressed
+Show = ShowConnection | ShowChoice | ShowSigning | ShowPassphrase | ShowToken | ShowBatch | ShowDoctor
+ToWindow = Show | Offer | Failed | Unreached | Done | ShowDocument | Progressed | ToDoctor
 FromWindow = (
     Ready
     | Unavailable
@@ -159,6 +162,7 @@ FromWindow = (
     | Remedied
     | Offering
     | ChangePin
+    | FromDoctor
 )
 
 _encoder = msgspec.json.Encoder()

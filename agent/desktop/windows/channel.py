@@ -8,7 +8,7 @@ import socket
 import msgspec
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
 
-from agent.desktop import messages
+from agent.desktop import doctor_messages, messages
 from agent.ipc.descriptors import receive_descriptor
 from native_host import framing
 
@@ -24,6 +24,7 @@ class Channel(QObject):
     offered = Signal(messages.Offer)
     document = Signal(messages.ShowDocument)
     progressed = Signal(messages.Progressed)
+    doctor = Signal(object)  # one of doctor_messages.ToDoctor
     pin_conversation = Signal(socket.socket)  # the receiver owns it
     gone = Signal()
 
@@ -71,6 +72,8 @@ class Channel(QObject):
             self.document.emit(message)
         elif isinstance(message, messages.Progressed):
             self.progressed.emit(message)
+        elif isinstance(message, doctor_messages.Examining | doctor_messages.Examined | doctor_messages.Told):
+            self.doctor.emit(message)
 
     def _read_control(self) -> None:
         try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
-from agent.desktop import messages
+from agent.desktop import doctor_messages, messages
 from agent.desktop.windows.batch import BatchWindow
 from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.choice import ChoiceWindow
@@ -18,6 +19,9 @@ from agent.desktop.windows.prompt_window import PromptWindow
 from agent.desktop.windows.signing import SigningWindow
 from agent.desktop.windows.style import application_icon
 from agent.desktop.windows.token import TokenWindow
+
+if TYPE_CHECKING:
+    from agent.desktop.windows.doctor import DoctorWindow
 
 
 def run(show: messages.ToWindow, data: socket.socket, control: socket.socket) -> int:
@@ -43,7 +47,7 @@ def start_toolkit() -> QApplication:
     return application
 
 
-def window_for(show: messages.ToWindow, channel: Channel) -> PromptWindow | None:
+def window_for(show: messages.ToWindow, channel: Channel) -> PromptWindow | DoctorWindow | None:
     if isinstance(show, messages.ShowConnection):
         return ConnectionWindow(show.prompt, channel)
     if isinstance(show, messages.ShowChoice):
@@ -56,4 +60,8 @@ def window_for(show: messages.ToWindow, channel: Channel) -> PromptWindow | None
         return PassphraseWindow(show.prompt, channel)
     if isinstance(show, messages.ShowToken):
         return TokenWindow(show.prompt, channel)
+    if isinstance(show, doctor_messages.ShowDoctor):
+        from agent.desktop.windows.doctor import DoctorWindow
+
+        return DoctorWindow(show, channel)
     return None
