@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
+from agent.api.method import Nothing
+from agent.api.methods import pause, resume
 from agent.api.services import Services
 from agent.api.uploads import Uploads
 from agent.config import LOOPBACK_PORTS, VERSION, Locations, Settings, load_settings, locations, secure_folder
@@ -25,6 +27,9 @@ from agent.consent.origins import Origins, utc_now
 from agent.consent.pause import Pause
 from agent.consent.prompter import Prompter
 from agent.consent.unattended import CommandPrompter
+from agent.desktop.attendant import Attendant, Tools
+from agent.desktop.desk_process import DeskProcess
+from agent.desktop.notices import Notices
 from agent.desktop.window_prompter import WindowPrompter
 from agent.diagnostics.quick import QuickLook
 from agent.errors import (
@@ -89,8 +94,8 @@ class Composition:
         self.timestamps = TimestampClient(current, environment, now, path_problem, read_anchors)
         self.material = MaterialClient(current, environment, now)
         levels = Levels(self.timestamps, self.material, lambda: check_reachable(current(), environment))
-        pause = Pause(places.pause)
-        queue = queue or PersonQueue(pause=pause)
+        paused = Pause(places.pause)
+        queue = queue or PersonQueue(pause=paused)
         self.port: int | None = None
         self.services = Services(
             version=VERSION,
@@ -101,7 +106,7 @@ class Composition:
             journal=self.journal,
             tokens=self.tokens,
             queue=queue,
-            pause=pause,
+            pause=paused,
             managing=Managing(self.tokens.management, self.journal, queue),
             signing=Signing(self.tokens, self.journal, queue, now, levels),
             uploads=Uploads(places.uploads, limit=settings.upload_bytes),
@@ -146,9 +151,16 @@ def _added_modules(places: Locations) -> tuple[str, ...]:
 
 
 class Agent:
-    """A composition with its transports."""
+    """A composition with its transports; on the desktop that `desktop` (an environment) names, also with an icon,
+    notifications and Pero's window."""
 
-    def __init__(self, composition: Composition, *, ports: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        composition: Composition,
+        *,
+        ports: tuple[int, ...] | None = None,
+        desktop: Mapping[str, str] | None = None,
+    ) -> None:
         from agent.transport.local_socket import LocalSocket
         from agent.transport.loopback import Loopback
         from agent.transport.sessions import Sessions
@@ -166,6 +178,9 @@ class Agent:
         self._local = LocalSocket(composition.services.locations.socket, sessions.serve)
         uploads = HttpUploads(composition.services.uploads)
         self._loopback = Loopback(composition.dispatcher, composition.prompter, ports or LOOPBACK_PORTS, uploads)
+        self._desk = DeskProcess(sessions.serve, os.environ if desktop is None else desktop)
+        composition.services.open_desk = self._desk.open
+        self._attendant = None if desktop is None else _attendant(composition, desktop)
 
     async def start(self) -> None:
         """Raises StateUnsafe, FileUnwritable. Loopback ports that are all taken cost the loopback way only."""
@@ -180,16 +195,35 @@ class Agent:
             await self._loopback.close()
             raise
         self._composition.port = self._loopback.port
+        if self._attendant is not None:
+            self._attendant.start()
         _log.info("started version=%s pid=%d port=%s", VERSION, os.getpid(), self._loopback.port)
 
     async def stop(self) -> None:
         """Tell the requests in flight, then close everything."""
         self._composition.dispatcher.stop()
         await self._composition.dispatcher.drained(DRAIN_SECONDS)
+        if self._attendant is not None:
+            await self._attendant.close()
+        await self._desk.close()
         await self._local.close()
         await self._loopback.close()
         await self._composition.close()
         _log.info("stopped")
+
+
+def _attendant(composition: Composition, desktop: Mapping[str, str]) -> Attendant:
+    services = composition.services
+    caller = Caller(Role.COMMAND, "", "in_process", composition.prompter)
+    tools = Tools(
+        listing=services.tokens.listing,
+        pause=lambda: pause.METHOD.handle(services, caller, Nothing()),
+        resume=lambda: resume.METHOD.handle(services, caller, Nothing()),
+        open_desk=lambda page, files: services.open_desk(page, files),
+        stop=lambda: services.stop(),
+        now=services.now,
+    )
+    return Attendant(tools, services.pause, Notices(services.locations.notices), services.language, desktop)
 
 
 def run(environment: Mapping[str, str], started: Callable[[int | None], None] = lambda port: None) -> None:
@@ -202,10 +236,10 @@ def run(environment: Mapping[str, str], started: Callable[[int | None], None] = 
     secure_folder(places.state)
     with alone(places.lock):
         _log_to(places)
-        asyncio.run(_run(Composition(environment, places), started))
+        asyncio.run(_run(Composition(environment, places), environment, started))
 
 
-async def _run(composition: Composition, started: Callable[[int | None], None]) -> None:
+async def _run(composition: Composition, environment: Mapping[str, str], started: Callable[[int | None], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -213,7 +247,7 @@ async def _run(composition: Composition, started: Callable[[int | None], None]) 
             loop.add_signal_handler(number, stop.set)
     composition.services.stop = stop.set
     composition.look_quickly()
-    agent = Agent(composition)
+    agent = Agent(composition, desktop=environment)
     await agent.start()
     started(composition.port)
     try:

@@ -45,7 +45,8 @@ class Dispatcher:
 
     def is_allowed(self, page: Caller) -> bool:
         """Whether the person allowed this page's origin, for good or for this connection."""
-        return page.allowed_once or self._services.origins.is_allowed(page.origin)
+        origins = self._services.origins
+        return (page.allowed_once and not origins.is_blocked(page.origin)) or origins.is_allowed(page.origin)
 
     def stop(self) -> None:
         """Tell every request in flight that the agent stops; later ones are told the same."""

@@ -47,11 +47,24 @@ def forget(context: Context, origin: str, as_json: bool) -> int:
     return Exit.OK if result["forgotten"] else Exit.NEGATIVE
 
 
+@command.command("block", help="command.sites.block.help")
+@click.argument("origin")
+@json_option
+@click.pass_obj
+def block(context: Context, origin: str, as_json: bool) -> None:
+    result = context.run(_call(context, "block_site", {"origin": origin}))
+    if as_json:
+        print_json(result)
+    else:
+        say(context.text("sites.blocked_now", origin=plain(origin)))
+
+
 async def _call(context: Context, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
     async with context.session() as call:
         return await call(method, parameters)
 
 
 def _row(context: Context, site: dict[str, Any]) -> list[str]:
-    state = context.text("sites.allowed" if site["allowed"] else "sites.refused")
+    decided = "blocked" if site["blocked"] else "allowed" if site["allowed"] else "refused"
+    state = context.text(f"sites.{decided}")
     return [site["origin"], state, site["since"] or "", site["last_used"] or ""]

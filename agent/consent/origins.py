@@ -89,6 +89,7 @@ class Site(msgspec.Struct, frozen=True, omit_defaults=True):
     since: Moment | None = None
     last_used: Moment | None = None
     refused_until: Moment | None = None
+    blocked: bool = False  # until it is forgotten
 
 
 class Origins:
@@ -118,14 +119,22 @@ class Origins:
     def is_refused(self, origin: str, now: datetime) -> bool:
         """Whether the person said no so lately that the site may not ask again."""
         until = self._sites.get(origin, Site()).refused_until
-        return until is not None and now < until <= now + REFUSAL
+        return self.is_blocked(origin) or (until is not None and now < until <= now + REFUSAL)
+
+    def is_blocked(self, origin: str) -> bool:
+        """Whether the person blocked it: it may not even ask to be allowed."""
+        return self._sites.get(origin, Site()).blocked
+
+    def block(self, origin: str, now: datetime) -> None:
+        self._put(origin, Site(since=now, blocked=True))
 
     def allow(self, origin: str, now: datetime) -> None:
         self._unanswered.pop(origin, None)
         self._put(origin, Site(allowed=True, since=now, last_used=now))
 
     def refuse(self, origin: str, now: datetime) -> None:
-        self._put(origin, Site(refused_until=now + REFUSAL))
+        if not self.is_blocked(origin):
+            self._put(origin, Site(refused_until=now + REFUSAL))
 
     def unanswered(self, origin: str, now: datetime) -> None:
         """A first contact ended without an answer (window left alone or closed, request taken back).

@@ -129,11 +129,13 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class Progress(NamedTuple):
-    """How many documents of a batch are done."""
+    """How many documents of a batch are done, and which ones since this was said last, by their numbers."""
 
     signed: int
     failed: int  # those struck out too
     total: int
+    now_signed: tuple[int, ...] = ()
+    now_failed: tuple[int, ...] = ()
 
 
 ShowDocument = Callable[[int], ShownDocument | None]  # one document of a batch, by its number; None: there is none

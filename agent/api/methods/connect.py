@@ -18,8 +18,10 @@ async def connect(services: Services, caller: Caller, _parameters: Nothing) -> d
     asked several times and got no answer."""
     if services.origins.is_allowed(caller.origin):
         return {"allowed": True, "remembered": True}
-    if caller.allowed_once:
+    if caller.allowed_once and not services.origins.is_blocked(caller.origin):
         return {"allowed": True, "remembered": False}
+    if services.origins.is_blocked(caller.origin):
+        raise Refused()
     try:
         return await _in_turn(services, caller)
     except (Expired, WindowClosed, asyncio.CancelledError):

@@ -20,6 +20,7 @@ async def list_sites(services: Services, _caller: Caller, _parameters: Nothing) 
                 "since": _iso(site.since),
                 "last_used": _iso(site.last_used),
                 "refused_until": _iso(site.refused_until),
+                "blocked": site.blocked,
             }
             for origin, site in services.origins.all().items()
         ]

@@ -1,6 +1,6 @@
 """The session bus as the tray needs it: our icon on it, told to whoever shows icons when they come; notifications.
 
-Nothing of it is needed for signing: a bus that is absent, refuses or goes away costs the icon and the notifications, and
+Nothing of it is needed for signing: a bus that is absent, refuses or goes away costs the icon and notifications, and
 is tried again when the session has one. No call waits longer than DEADLINE.
 """
 

@@ -6,6 +6,7 @@ Interfaces: org.kde.StatusNotifierItem (freedesktop.org, "Status Notifier Item",
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from agent.desktop.tray.menu import Row, Sight, Situation, rows
 
 ITEM_PATH = "/StatusNotifierItem"
 MENU_PATH = "/MenuBar"
+PIXELS = 32  # of the side of a pixmap
 ICON_FOLDER = Path(__file__).parents[1] / "icons"
 _PROTOCOL = 3  # of com.canonical.dbusmenu
 
@@ -39,6 +41,8 @@ Removed = Annotated[list[Any], DBusSignature("a(ias)")]
 Events = Annotated[list[Any], DBusSignature("a(isvu)")]
 Layout = Annotated[list[Any], DBusSignature("u(ia{sv}av)")]
 Updates = Annotated[list[Any], DBusSignature("aiai")]
+
+Nothing = Annotated[None, DBusSignature("")]
 
 Chosen = Callable[[str], None]  # told the action of a row
 _READ = PropertyAccess.READ
@@ -119,28 +123,28 @@ class StatusItem(ServiceInterface):
         return MENU_PATH
 
     @dbus_method()
-    def Activate(self, x: DBusInt32, y: DBusInt32) -> None:  # noqa: N802
+    def Activate(self, x: DBusInt32, y: DBusInt32) -> Nothing:  # noqa: N802
         self._chosen("open:certificates")
 
     @dbus_method()
-    def SecondaryActivate(self, x: DBusInt32, y: DBusInt32) -> None:  # noqa: N802
+    def SecondaryActivate(self, x: DBusInt32, y: DBusInt32) -> Nothing:  # noqa: N802
         self._chosen("open:certificates")
 
     @dbus_method()
-    def ContextMenu(self, x: DBusInt32, y: DBusInt32) -> None:  # noqa: N802
+    def ContextMenu(self, x: DBusInt32, y: DBusInt32) -> Nothing:  # noqa: N802
         """Desktops that show our menu themselves do not call this; the others get the window."""
         self._chosen("open:certificates")
 
     @dbus_method()
-    def Scroll(self, delta: DBusInt32, orientation: DBusStr) -> None:  # noqa: N802
+    def Scroll(self, delta: DBusInt32, orientation: DBusStr) -> Nothing:  # noqa: N802
         """Nothing turns."""
 
     @dbus_signal()
-    def NewIcon(self) -> None:  # noqa: N802
+    def NewIcon(self) -> Nothing:  # noqa: N802
         return None
 
     @dbus_signal()
-    def NewToolTip(self) -> None:  # noqa: N802
+    def NewToolTip(self) -> Nothing:  # noqa: N802
         return None
 
     @dbus_signal()
@@ -199,7 +203,7 @@ class Menu(ServiceInterface):
         return _properties(self._row(number), []).get(name, Variant("s", ""))
 
     @dbus_method()
-    def Event(self, number: DBusInt32, event: DBusStr, data: DBusVariant, time: DBusUInt32) -> None:  # noqa: N802
+    def Event(self, number: DBusInt32, event: DBusStr, data: DBusVariant, time: DBusUInt32) -> Nothing:  # noqa: N802
         self._happened(number, event)
 
     @dbus_method()
@@ -244,14 +248,10 @@ def _properties(row: Row, names: list[str]) -> DBusDict:
     return {name: value for name, value in found.items() if not names or name in names}
 
 
+@functools.cache
 def pixmap(icon: str) -> list[Any]:
     """Width, height and the pixels, ARGB32 in network order, for desktops that look at no files."""
-    from PIL import Image  # a megabyte, and few desktops ask
-
-    with Image.open(ICON_FOLDER / f"{icon}.png") as opened:
-        picture = opened.convert("RGBA")
-    red, green, blue, alpha = picture.split()
-    return [picture.width, picture.height, Image.merge("RGBA", (alpha, red, green, blue)).tobytes()]
+    return [PIXELS, PIXELS, (ICON_FOLDER / f"{icon}.argb").read_bytes()]
 
 
 def _escaped(words: str) -> str:

@@ -55,6 +55,7 @@ class Tray:
 
     def start(self) -> None:
         self._running = asyncio.create_task(self._run())
+        self._running.add_done_callback(_report)
 
     async def close(self) -> None:
         if self._running:
@@ -136,3 +137,9 @@ class Tray:
         task = asyncio.create_task(self._chosen(action))
         self._doing.add(task)
         task.add_done_callback(self._doing.discard)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A fault of ours costs the icon, and is told to the log."""
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("tray_ended", exc_info=task.exception())

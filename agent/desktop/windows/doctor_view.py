@@ -109,7 +109,8 @@ class DoctorView(QWidget):
 
     def _row(self) -> Row | None:
         item = self.list.currentItem()
-        return item.data(_ROW) if item is not None else None
+        row: Row | None = item.data(_ROW) if item is not None else None
+        return row
 
     def _choose(self) -> None:
         row = self._row()

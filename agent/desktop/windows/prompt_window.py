@@ -32,7 +32,7 @@ def application() -> QApplication:
     return running
 
 
-def _room() -> QSize:
+def room() -> QSize:
     """What the screen leaves for a window and its frame."""
     return QGuiApplication.primaryScreen().availableSize() - QSize(style.MARGIN, 3 * style.MARGIN)
 
@@ -134,10 +134,10 @@ class PromptWindow(QDialog):
 
     def appear(self) -> None:
         """Show the window, in front of everything, and have it painted."""
-        room = _room()
-        width = min(style.WIDTH, room.width())
-        self.resize(width, min(self._wanted_height(width), room.height()))
-        self.setMinimumSize(min(_SMALLEST.width(), room.width()), min(_SMALLEST.height(), room.height()))
+        available = room()
+        width = min(style.WIDTH, available.width())
+        self.resize(width, min(self._wanted_height(width), available.height()))
+        self.setMinimumSize(min(_SMALLEST.width(), available.width()), min(_SMALLEST.height(), available.height()))
         self.refresh()
         self.show()
         self.raise_()
@@ -161,7 +161,7 @@ class PromptWindow(QDialog):
         return super().eventFilter(watched, event)
 
     def _grow(self) -> None:
-        wanted = min(self._wanted_height(self.width()), _room().height())
+        wanted = min(self._wanted_height(self.width()), room().height())
         if self.height() < wanted:
             self.resize(self.width(), wanted)
 

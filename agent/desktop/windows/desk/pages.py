@@ -1,0 +1,18 @@
+"""PAGES: every page of Pero's window, one row each; a page is imported when it is first shown."""
+
+from __future__ import annotations
+
+import importlib
+
+from agent.desktop.windows.desk.page import Page, Place
+
+PAGES: dict[str, str] = {
+    "sites": "agent.desktop.windows.desk.sites",
+}
+
+
+def make(name: str, place: Place) -> Page:
+    """A page is the class called `Content` of its module."""
+    made = importlib.import_module(PAGES[name]).Content(place)
+    assert isinstance(made, Page)  # noqa: S101 - a test holds the table
+    return made

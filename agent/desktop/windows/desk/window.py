@@ -1,0 +1,110 @@
+"""The frame of Pero's window: pages named at its left, one of them shown."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QStackedWidget, QWidget
+
+from agent.config import load_settings, locations
+from agent.desktop.windows import style
+from agent.desktop.windows.desk import pages
+from agent.desktop.windows.desk.client import AgentClient
+from agent.desktop.windows.desk.page import Page, Place
+from agent.desktop.windows.run import start_toolkit
+from agent.desktop.windows.wording import Wording
+from agent.errors import PeroError
+from agent.texts.catalogue import language_of
+
+_SIZE = QSize(940, 640)  # logical pixels; what it would like to have
+_FIRST = "certificates"
+
+
+class DeskWindow(QWidget):
+    """F1 to F9 and Ctrl+1 to Ctrl+9 go to the pages, Ctrl+W closes."""
+
+    def __init__(self, client: AgentClient, wording: Wording) -> None:
+        super().__init__()
+        self._place = Place(client, wording, self.go)
+        self._made: dict[str, Page] = {}
+        self._names = list(pages.PAGES)
+        self.setWindowTitle("Pero")
+        self._list = QListWidget()
+        self._list.setAccessibleName(wording("desk.pages"))
+        self._stack = QStackedWidget()
+        for index, name in enumerate(self._names):
+            item = QListWidgetItem(wording(f"desk.page.{name}"))
+            item.setSizeHint(QSize(0, self.fontMetrics().height() + 2 * style.GAP))
+            self._list.addItem(item)
+            QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self, activated=lambda name=name: self.go(name))  # type: ignore[call-overload]
+        width = self._list.sizeHintForColumn(0) + 4 * style.GAP
+        self._list.setFixedWidth(width)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._list)
+        layout.addWidget(self._stack, 1)
+        self._list.currentRowChanged.connect(self._chosen)
+        QShortcut(QKeySequence.StandardKey.Close, self, activated=self.close)  # type: ignore[call-overload]
+        client.notified.connect(self._notified)
+        room = QGuiApplication.primaryScreen().availableSize() - QSize(style.MARGIN, 3 * style.MARGIN)
+        self.resize(_SIZE.boundedTo(room))
+
+    def go(self, name: str, files: list[str] | None = None) -> None:
+        """Show a page; one that is not there is the first."""
+        name = name if name in self._names else self._names[0]
+        row = self._names.index(name)
+        if self._list.currentRow() == row:
+            self._page(name).shown()
+        self._list.setCurrentRow(row)
+        if files:
+            self._page(name).take_files(files)
+
+    def come_up(self) -> None:
+        """To the front, wherever it was."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def _chosen(self, row: int) -> None:
+        page = self._page(self._names[row])
+        self._stack.setCurrentWidget(page)
+        self.setWindowTitle(f"{self._place.wording('desk.page.' + self._names[row])} — Pero")
+        page.shown()
+
+    def _page(self, name: str) -> Page:
+        if name not in self._made:
+            self._made[name] = page = pages.make(name, self._place)
+            self._stack.addWidget(page)
+        return self._made[name]
+
+    def _notified(self, method: str, parameters: dict[str, object]) -> None:
+        if method == "show_page":
+            files = parameters.get("files")
+            self.come_up()
+            self.go(str(parameters.get("page", "")), [str(file) for file in files] if isinstance(files, list) else None)
+
+
+def run(connection: socket.socket, page: str, files: list[str]) -> int:
+    """Show the window and wait for its end; the exit status of the process."""
+    application = start_toolkit()
+    client = AgentClient(connection)
+    client.gone.connect(application.quit)
+    window = DeskWindow(client, Wording(_language()))
+    client.start()
+    window.go(page, files)
+    window.come_up()
+    return application.exec()
+
+
+def _language() -> str:
+    try:
+        setting = load_settings(locations(os.environ).settings).language
+    except PeroError:
+        setting = ""
+    return language_of(os.environ, setting)
