@@ -42,6 +42,7 @@ class DoctorView(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName(wording("doctor.list"))
         self.list.setWordWrap(True)
+        self.list.setSpacing(2)
         self.list.setUniformItemSizes(False)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideNone)
@@ -105,7 +106,9 @@ class DoctorView(QWidget):
         painter.setPen(QColor("white"))
         painter.drawText(whole, Qt.AlignmentFlag.AlignCenter, _MARKS[status])
         painter.end()
-        return QIcon(picture)
+        icon = QIcon(picture)
+        icon.addPixmap(picture, QIcon.Mode.Selected)  # a style would paint the colour of the choice over it
+        return icon
 
     def _row(self) -> Row | None:
         item = self.list.currentItem()
