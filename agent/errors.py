@@ -328,6 +328,13 @@ class ModuleSlow(PeroError):
     code, name, actor, retriable = 2030, "module_slow", Actor.PERSON, True
 
 
+class OutcomeUnknown(PeroError):
+    """A change of the token was under way and nobody can say whether it was made. Facts: token, reason (an error's name,
+    or "cancelled")."""
+
+    code, name, actor = 2031, "outcome_unknown", Actor.PERSON
+
+
 # 3000: certificates, documents, signatures
 
 
@@ -686,7 +693,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
     ModuleForbidden, KeyForeign,
     PinInvalid, SoPinIncorrect, SoPinLocked, PassphraseIncorrect, TokenReadOnly, TokenFull, ObjectExists, ObjectAbsent,
-    ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported, ModuleSlow,
+    ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported, ModuleSlow, OutcomeUnknown,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from agent.errors import Fact, Internal, PeroError
+from agent.errors import Fact, Internal, OutcomeUnknown, PeroError
 from agent.journal import Journal
+from agent.tokens.management import CancelledInDoubt
 
 
 class Intention:
@@ -51,4 +52,6 @@ def intention(
 def _name(error: BaseException) -> str:
     if isinstance(error, PeroError):
         return error.name
+    if isinstance(error, CancelledInDoubt):
+        return OutcomeUnknown.name
     return "cancelled" if isinstance(error, asyncio.CancelledError) else Internal.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.algorithms import algorithm_named
 from agent.errors import (
@@ -86,17 +86,17 @@ class Importing:
         session, key = work.session, self._material
         if key is None:  # a login comes after the passphrase
             raise Internal(detail="no key")
-        identifier = value_identifier(key.value)
-        self._refuse_taken(work, key, identifier)
-        there = [der for der, _, _, _ in certificates_of(session)]
+        missing, identifier = self._missing(work, key)
         label = self._task.name.rsplit(".", 1)[0][:64]
         with session.all_or_nothing():
-            session.create([*key_templates.private_template(key.key_type, label, identifier), *key.private])
-            session.create([*key_templates.public_template(key.key_type, label, identifier), *key.public])
-            for index, content in enumerate(key.certificates):
-                if content not in there:
-                    own = identifier if index == 0 else value_identifier(public_key.public_key(content).value)
-                    create_certificate(session, content, "", own, authority=index > 0)
+            if pkcs11.PRIVATE_KEY in missing.halves:
+                session.create([*key_templates.private_template(key.key_type, label, identifier), *key.private])
+            if pkcs11.PUBLIC_KEY in missing.halves:
+                session.create([*key_templates.public_template(key.key_type, label, identifier), *key.public])
+            for content in missing.certificates:
+                is_own = content == key.certificates[0]
+                own = identifier if is_own else value_identifier(public_key.public_key(content).value)
+                create_certificate(session, content, "", own, authority=not is_own)
             if key.key_type in GOST:
                 self._prove(work, key, identifier)
             made = [one for one in objects.read_all(session) if _is_made(one, identifier, key)]
@@ -115,11 +115,34 @@ class Importing:
         if not order:
             raise SignatureWrong(token=work.info.label)
 
-    def _refuse_taken(self, work: Work, key: KeyMaterial, identifier: bytes) -> None:
-        for kind in (pkcs11.PRIVATE_KEY, pkcs11.PUBLIC_KEY):
-            for half in objects.halves(work.session, kind):
-                if half.id == identifier or (half.key_type == key.key_type and half.value == key.value):
-                    raise ObjectExists(token=work.info.label, kind="key", id=half.id.hex())
+    def _missing(self, work: Work, key: KeyMaterial) -> tuple[_Missing, bytes]:
+        """What is not on the token yet, where one half or a certificate was deleted or an import was cut short; and the
+        CKA_ID that the key has there, or will have. Raises ObjectExists where all is there, or an id is another's."""
+        identifier, halves = value_identifier(key.value), []
+        for kind in (pkcs11.PUBLIC_KEY, pkcs11.PRIVATE_KEY):  # many tokens show the value of the first alone
+            of_kind = objects.halves(work.session, kind)
+            same = [half for half in of_kind if half.key_type == key.key_type and _is_same(half, key, identifier)]
+            if not same:
+                halves.append(kind)
+                if any(half.id == identifier for half in of_kind):
+                    raise ObjectExists(token=work.info.label, kind="key", id=identifier.hex())
+            else:
+                identifier = same[0].id or identifier
+        there = [der for der, _, _, _ in certificates_of(work.session)]
+        certificates = [der for der in key.certificates if der not in there]
+        if not halves and not certificates:
+            raise ObjectExists(token=work.info.label, kind="key", id=identifier.hex())
+        return _Missing(halves, certificates), identifier
+
+
+class _Missing(NamedTuple):
+    halves: list[int]  # classes
+    certificates: list[bytes]  # DER
+
+
+def _is_same(half: objects.Half, key: KeyMaterial, identifier: bytes) -> bool:
+    """Of this key type: by its public value, or where it shows none by the id that is made of that."""
+    return half.value == key.value if half.value else half.id == identifier
 
 
 def _opened(content: bytes, passphrase: bytes, name: str) -> KeyMaterial:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
 from agent.errors import BadParameters, MechanismUnsupported, ObjectExists, PeroError, TokenFailed
-from agent.tokens import key_templates, messages, objects, pkcs11
-from agent.tokens.inventory import PARAMETERS, KeySpec, TokenObject
+from agent.tokens import key_templates, messages, objects, pkcs11, tasks
+from agent.tokens.inventory import PARAMETERS, TokenObject
 from agent.tokens.labels import check_label, identifier, value_identifier
 from agent.tokens.pkcs11 import Module, TokenInfo
 from agent.tokens.work import Work
-
-_ID_SIZE = 20  # bytes, as of SHA-1
 
 
 class Generating:
@@ -19,8 +15,10 @@ class Generating:
 
     writes = True
 
-    def __init__(self, spec: KeySpec) -> None:
+    def __init__(self, task: tasks.Generate) -> None:
+        spec = task.spec
         self._spec = spec
+        self._first = task.first
         self._parameters = spec.parameters or PARAMETERS[spec.type][0]
         if self._parameters not in PARAMETERS[spec.type]:
             raise BadParameters(detail="parameters")
@@ -51,7 +49,7 @@ class Generating:
 
     def _made(self, work: Work) -> TokenObject:
         """The id of a key that is not there yet cannot be made of it: it has another for a moment."""
-        spec, first = self._spec, self._id or secrets.token_bytes(_ID_SIZE)
+        spec, first = self._spec, self._id or identifier(self._first)
         public = key_templates.public_template(spec.type, spec.label, first)
         public += key_templates.parameters_template(spec.type, self._parameters)
         private = key_templates.private_template(spec.type, spec.label, first)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 
 from agent.algorithms import algorithm_named, new_digest
 from agent.certificates import request as pkcs10
 from agent.certificates.request import RequestedExtensions, Subject
-from agent.errors import Internal, KeyFileDamaged, PeroError
+from agent.errors import Internal, KeyFileDamaged, OutcomeUnknown, PeroError, Stopping, WorkerDied, WorkerHung
 from agent.ipc.pin import PinSource
 from agent.model import KEY_FILES, TokenState
 from agent.tokens import messages, public_key, tasks
@@ -18,6 +20,15 @@ from agent.tokens.signature_order import SignatureOrders
 KEY_FILE_LIMIT = 1 << 20  # bytes; what is longer is no PKCS#12 file of a person
 
 
+FIRST_ID_SIZE = 20  # bytes, as of SHA-1
+
+_Name = tuple[str, str, str]
+
+
+class CancelledInDoubt(asyncio.CancelledError):
+    """What was being done may have been done."""
+
+
 class TokenManagement:
     """Reached as `pool.management`. A token is named by its TokenState out of a listing, and found again by label,
     serial number and model.
@@ -26,13 +37,15 @@ class TokenManagement:
     says what is asked for: the order is given with each method. Every method raises TokenAbsent, PinCancelled and the
     errors of modules and workers; those with a login PinIncorrect (where no other may be asked for), PinLength,
     PinLocked, PinNotSet, PinInvalid (a PIN that expired); those that write TokenReadOnly, TokenFull, SoLoginRequired,
-    TokenFailed. Lengths and flags are looked at before a PIN is tried. What failed leaves nothing behind.
+    TokenFailed. Lengths and flags are looked at before a PIN is tried. What failed leaves nothing behind;
+    where that cannot be known OutcomeUnknown is raised, and the next change takes an unfinished key pair away.
     """
 
     def __init__(self, worker: Callable[[str, str], WorkerProcess], orders: SignatureOrders) -> None:
         """`worker`: that of a module, for a token of this label."""
         self._worker = worker
         self._orders = orders
+        self._left: dict[_Name, set[str]] = {}  # what interrupted generations may have left
 
     async def objects(self, token: TokenState, pin: PinSource | None = None) -> TokenObjects:
         """Everything on a token. Asks "pin"; without a source only what can be seen without a login."""
@@ -64,7 +77,13 @@ class TokenManagement:
 
         Raises MechanismUnsupported (before the PIN is asked for), ObjectExists where the id is taken, BadParameters.
         """
-        return (await self._do(token, tasks.Generate(spec), pin)).made[0]
+        first = "" if spec.id else secrets.token_hex(FIRST_ID_SIZE)
+        try:
+            return (await self._do(token, tasks.Generate(spec, first), pin)).made[0]
+        except OutcomeUnknown:
+            if first:
+                self._left.setdefault(_name(token), set()).add(first)
+            raise
 
     async def request(
         self,
@@ -135,7 +154,30 @@ class TokenManagement:
             if pin:
                 pin.close()
             raise
-        return await worker.call(lambda number: messages.Manage(number, kind, token, task), pin)
+        left, doubts = tuple(self._left.get(_name(token), ())), []
+        try:
+            done = await worker.call(
+                lambda number: messages.Manage(number, kind, token, task, left), pin, lambda: doubts.append(task)
+            )
+        except asyncio.CancelledError:
+            if doubts and isinstance(task, _WRITING):
+                raise CancelledInDoubt from None
+            raise
+        except (WorkerDied, WorkerHung, Stopping) as error:
+            if doubts and isinstance(task, _WRITING):
+                raise OutcomeUnknown(token=token.label, reason=error.name) from error
+            raise
+        if pin and isinstance(task, _WRITING):
+            self._left.get(_name(token), set()).difference_update(left)
+        return done
+
+
+def _name(token: TokenState) -> _Name:
+    return token.module, token.serial, token.label
 
 
 _WITHOUT_PASSPHRASE = (tasks.ReadObjects, tasks.Rename, tasks.Delete)
+_WRITING = (
+    tasks.ChangePin, tasks.Unblock, tasks.Generate, tasks.WriteCertificate, tasks.ImportKeyFile, tasks.Rename,
+    tasks.Delete,
+)  # fmt: skip

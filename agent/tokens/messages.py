@@ -73,6 +73,7 @@ class Manage(msgspec.Struct, frozen=True, tag=True):
     source: SourceKind | None
     token: TokenState
     task: Task
+    left: tuple[str, ...] = ()  # CKA_ID, hex, of key pairs of ours that an interrupted generation may have left
 
 
 class AddKeyFile(msgspec.Struct, frozen=True, tag=True):

@@ -45,8 +45,8 @@ def begin(module: Module, request: messages.Manage) -> PinOperation:
 
 def _step(request: messages.Manage) -> Step:
     match request.task:
-        case tasks.Generate(spec=spec):
-            return Generating(spec)
+        case tasks.Generate():
+            return Generating(request.task)
         case tasks.MakeRequest():
             return Requesting(request.task)
         case tasks.WriteCertificate():

@@ -68,10 +68,16 @@ class WorkerProcess:
         """What the module says of itself."""
         return (await (await self._ready()).loaded).facts
 
-    async def call(self, request: Callable[[int], messages.Request], source: PinSource | None = None) -> messages.Done:
+    async def call(
+        self,
+        request: Callable[[int], messages.Request],
+        source: PinSource | None = None,
+        doubt: Callable[[], None] = lambda: None,
+    ) -> messages.Done:
         """One request, made of its number. The source's descriptor is handed over; the source is closed here always.
 
-        Cancelling withdraws the request.
+        Cancelling withdraws the request. `doubt` is called where the request ends while it is being done, so that
+        nobody knows what came of it.
         """
         try:
             running = await self._ready()
@@ -81,9 +87,14 @@ class WorkerProcess:
                 source.close()
         try:
             return await answer
-        except asyncio.CancelledError:
-            self._withdraw(running, number)
+        except (asyncio.CancelledError, WorkerDied, WorkerHung, Stopping) as error:
+            if number in running.acting:
+                doubt()
+            if isinstance(error, asyncio.CancelledError):
+                self._withdraw(running, number)
             raise
+        finally:
+            running.acting.discard(number)
 
     async def begin(self, request: Callable[[int], messages.Request], source: PinSource, heard: Heard) -> Asked:
         """A request whose parts of an answer go to `heard`, and which ends as a `call` does. Ended by `withdraw`."""
@@ -218,10 +229,13 @@ class WorkerProcess:
             case messages.Loaded():
                 self._loaded(running, event)
             case messages.Started(id=number, person=person, slow=slow):
+                if number in running.waiting:
+                    running.acting.add(number)
                 running.waiting.discard(number)
                 longest = SLOW_DEADLINE if slow else PERSON_DEADLINE
                 running.limit = max(self._deadline, longest) if person or slow else None
             case messages.Waiting(id=number):
+                running.acting.discard(number)
                 if number in running.asked:
                     running.waiting.add(number)
             case messages.Ready(id=number) | messages.Signed(id=number):

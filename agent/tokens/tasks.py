@@ -22,6 +22,7 @@ class Unblock(msgspec.Struct, frozen=True, tag=True):
 
 class Generate(msgspec.Struct, frozen=True, tag=True):
     spec: KeySpec
+    first: str = ""  # CKA_ID, hex, random, that a key without an id of its own has until there is one
 
 
 class MakeRequest(msgspec.Struct, frozen=True, tag=True):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from agent.errors import PinIncorrect
+from agent.errors import PeroError, PinIncorrect
 from agent.ipc.pin import Ask, Pin
-from agent.tokens import login, messages
+from agent.tokens import login, messages, objects, pkcs11
 from agent.tokens.backend import Accept
+from agent.tokens.labels import value_identifier
 from agent.tokens.pkcs11 import Module, TokenInfo
 from agent.tokens.writing import WritableSession, writable
 
@@ -61,6 +64,8 @@ class OneLogin:
                 writable(self._module, slot, info.label, only_read=not self._step.writes) as session,
                 login.logged_in(session, info, secret, accepted),
             ):
+                if self._step.writes:
+                    remove_left(session, self._request.left)
                 return self._step.act(Work(self._request.id, self._module, session, slot, info, secret))
         except PinIncorrect as error:
             self._retry = True
@@ -68,3 +73,15 @@ class OneLogin:
 
     def close(self) -> None:
         pass
+
+
+def remove_left(session: WritableSession, left: Sequence[str]) -> None:
+    """Take away key pairs that were never finished: their ids are random, and nobody's but ours. Where only the private
+    half got the id that is made of the value, it goes by that."""
+    for identifier in map(bytes.fromhex, left):
+        public = [half for half in objects.halves(session, pkcs11.PUBLIC_KEY) if half.id == identifier]
+        ids = {identifier, *(value_identifier(half.value) for half in public)} - {b""}
+        private = [half for half in objects.halves(session, pkcs11.PRIVATE_KEY) if half.id in ids]
+        for half in [*private, *public]:
+            with suppress(PeroError):
+                session.destroy(half.handle)

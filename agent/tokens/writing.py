@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import PyKCS11
@@ -14,6 +14,7 @@ from agent.errors import (
     MechanismUnsupported,
     ObjectProtected,
     OperationUnsupported,
+    OutcomeUnknown,
     PeroError,
     PinInvalid,
     SoLoginRequired,
@@ -109,22 +110,37 @@ class WritableSession(pkcs11.Session):
         self._unsure.clear()
         try:
             yield
+        except PeroError as error:
+            if not self._taken_back():
+                raise OutcomeUnknown(token=self._token, reason=error.name) from error
+            raise
         except BaseException:
-            for handle in [*self._made_in_secret(), *reversed(self._created)]:
-                with suppress(PeroError):
-                    self.destroy(handle)
+            self._taken_back()
             raise
         finally:
             self._created.clear()
             self._unsure.clear()
 
+    def _taken_back(self) -> bool:
+        """Whether nothing is left."""
+        whole = True
+        try:
+            made = self._made_in_secret()
+        except PeroError:
+            made, whole = [], False
+        for handle in [*made, *reversed(self._created)]:
+            try:
+                self.destroy(handle)
+            except PeroError:
+                whole = False
+        return whole
+
     def _made_in_secret(self) -> list[Any]:
         """Handles of what is there although the call that made it ended with an error."""
         found: list[Any] = []
         for object_class, identifier, value in self._unsure:
-            with suppress(PeroError):
-                rows = self.find(object_class, (PyKCS11.CKA_VALUE,) if value else (), (PyKCS11.CKA_ID, identifier))
-                found += [handle for handle, read in rows if not value or read == [value]]
+            rows = self.find(object_class, (PyKCS11.CKA_VALUE,) if value else (), (PyKCS11.CKA_ID, identifier))
+            found += [handle for handle, read in rows if not value or read == [value]]
         return found
 
 

@@ -11,6 +11,7 @@
  *                      C_Sign exit 7           exit(3)
  *                      C_Sign rv 0x30          return this code instead of asking the real module
  *                      C_Sign after 0x30       ask the real module, then return this code all the same
+ *                      C_Sign die              ask the real module, then write to address 0
  *                      C_Sign print            print rubbish on standard output and standard error
  *                      C_Sign lie 1000         add so much to the length that the call answers with
  *                      C_Sign fork             leave a child process behind that never ends
@@ -187,6 +188,8 @@ static int misbehave(const char *name, int round, int before, struct token_info 
                 change_token_info(fault, first, second, info);
             if (length && !strcmp(fault, "lie"))
                 *length += first;
+            if (!strcmp(fault, "die"))
+                crash();
             if (!strcmp(fault, "after"))
                 *answer = first, answered = 1;
         } else if (!strcmp(fault, "hang"))

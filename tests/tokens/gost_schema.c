@@ -131,8 +131,11 @@ static const struct row *row_of(CK_ATTRIBUTE_TYPE type, unsigned kind) {
     return NULL;
 }
 
+/* Bytes of a value; a length above it is a lie or a mistake, CK_UNAVAILABLE_INFORMATION too. */
+#define LONGEST (1UL << 20)
+
 static CK_RV check_value(const struct row *row, const CK_ATTRIBUTE *given) {
-    if (given->ulValueLen == CK_UNAVAILABLE_INFORMATION || (given->ulValueLen && !given->pValue))
+    if (given->ulValueLen > LONGEST || (given->ulValueLen && !given->pValue))
         return CKR_ATTRIBUTE_VALUE_INVALID;
     bool good = true;
     if (row->kind == FLAG)
