@@ -23,4 +23,4 @@ async def _tokens(probe: Probe) -> bool:
         return False
 
 
-CHECK = Check("hardware.virtual", examine)
+CHECK = Check("hardware.virtual", examine, requires=("pcsc.service",))

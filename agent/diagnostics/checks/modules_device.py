@@ -23,13 +23,13 @@ async def examine(probe: Probe) -> list[Finding]:
 
 
 async def _wanted(probe: Probe) -> dict[str, tuple[str, ...]]:
-    """Names of devices, and the vendors whose modules know each best; those of which nothing is known are left out."""
+    """Names of readers with something in them, and the vendors whose modules know it best."""
     found: dict[str, tuple[str, ...]] = {}
     for reader in (await probe.cards.view()).readers:
         if not (reader.empty or reader.mute or reader.exclusive):  # of these pcsc.readers tells
             state = TokenState(label="", serial="", manufacturer="", model="", module="", reader=reader.name)
             found[reader.name] = preferred([state], {reader.name: reader.atr})
-    return {name: vendors for name, vendors in found.items() if vendors}
+    return found
 
 
 async def _unread(probe: Probe) -> dict[str, str]:
@@ -43,12 +43,14 @@ async def _unread(probe: Probe) -> dict[str, str]:
 def _of_device(name: str, vendors: tuple[str, ...], modules: list[dict[str, Any]]) -> Finding:
     loadable = [module for module in modules if not module["error"]]
     own = [module for module in loadable if vendor_of(module["path"]) in vendors]
-    facts: dict[str, Fact] = {"device": name, "vendor": vendors[0]}
+    facts: dict[str, Fact] = {"device": name, "vendor": vendors[0] if vendors else ""}
     if any(module["tokens"] for module in own):
         return Finding("modules.device", "sees_it", "ok", {**facts, "module": own[0]["path"]})
     generic = [module for module in loadable if vendor_of(module["path"]) in GENERIC and module["tokens"]]
     if generic:
         return Finding("modules.device", "generic", "ok", {**facts, "module": generic[0]["path"]})
+    if not vendors:
+        return Finding("modules.device", "not_recognized", "warning", {"device": name})
     if own:
         return Finding("modules.device", "sees_nothing", "error", {**facts, "module": own[0]["path"]})
     return Finding("modules.device", "missing", "error", facts)

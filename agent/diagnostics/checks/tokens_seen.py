@@ -1,4 +1,4 @@
-"""Which tokens and key files are seen? (R22, rows 10, 18, 31, 32, 34)"""
+"""Which tokens and key files are seen? (R22, rows 10, 29, 32, 34)"""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from agent.model import KEY_FILES
 
 _TOLD_BY_MODULES = "module_unloadable"
 _BROKEN = ("CKR_DEVICE_ERROR", "CKR_DEVICE_MEMORY")
-_GONE = ("CKR_DEVICE_REMOVED", "CKR_TOKEN_NOT_PRESENT")
 
 
 async def examine(probe: Probe) -> list[Finding]:
@@ -41,10 +40,6 @@ def _of_fault(fault: dict[str, Any]) -> Finding:
         return Finding("tokens.seen", "module_crashed", "error", facts)
     if code in _BROKEN:
         return Finding("tokens.seen", "device_error", "error", facts)
-    if code == "CKR_TOKEN_NOT_RECOGNIZED":
-        return Finding("tokens.seen", "not_recognized", "error", facts)
-    if code in _GONE:
-        return Finding("tokens.seen", "taken_out", "warning", facts)
     return Finding("tokens.seen", "fault", "error", facts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
+from agent.errors import Fact
 from agent.model import KEY_FILES
 
 
@@ -13,7 +14,7 @@ async def examine(probe: Probe) -> list[Finding]:
     if len(tokens) < 2:
         return [Finding("tokens.several", "one_or_none", "not_applicable")]
     if plugins:
-        facts = {"count": len(tokens), "names": ", ".join(plugins)}
+        facts: dict[str, Fact] = {"count": len(tokens), "names": ", ".join(plugins)}
         return [Finding("tokens.several", "several_with_plugins", "warning", facts)]
     return [Finding("tokens.several", "several", "ok", {"count": len(tokens)})]
 
