@@ -1,7 +1,8 @@
 """The quick look: local checks that take no network and little time, made inside the agent.
 
 For the popup of the extension, and for the one finding that explains why a page's request failed. A run is shared by
-those who ask while it lasts and shortly after: a page that fails often does not make the machine be looked at as often.
+those who ask while it lasts, and explains errors shortly after: a page that fails often does not make the machine be
+looked at as often.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # the checks are imported when somebody asks: an agent that s
     from agent.diagnostics.base import Check, Finding
     from agent.diagnostics.probe import Probe
 
-FRESH = 2.0  # seconds for which a run is told again
+FRESH = 2.0  # seconds for which a run explains further errors
 DEADLINE = 5.0  # seconds for each check of the quick look
 EXPLAINED_WITHIN = 2.0  # seconds that a failed request waits for its explanation
 
@@ -56,11 +57,11 @@ class QuickLook:
         self._run: asyncio.Task[list[Finding]] | None = None
         self._begun = 0.0
 
-    async def findings(self) -> list[Finding]:
-        """Those of the checks in QUICK, in the order of the table."""
+    async def findings(self, age: float = 0.0) -> list[Finding]:
+        """Those of the checks in QUICK, in the order of the table, of a run that lasts or ended `age` seconds ago."""
         if self._machine is None:
             return []
-        old = time.monotonic() - self._begun > FRESH
+        old = time.monotonic() - self._begun > age
         if self._run is None or self._run.cancelled() or (self._run.done() and old):
             self._begun = time.monotonic()
             self._run = asyncio.create_task(self._look(self._machine))
@@ -73,7 +74,7 @@ class QuickLook:
             return ""
         try:
             async with asyncio.timeout(EXPLAINED_WITHIN):
-                found = await self.findings()
+                found = await self.findings(FRESH)
         except TimeoutError:
             return ""
         wrong = {finding.id for finding in found if finding.status in ("error", "warning")}

@@ -5,6 +5,12 @@
 import { AgentPort } from "./agent_port.js";
 import { Pages } from "./pages.js";
 
+/** What the popup may ask of the agent, and with which parameters. */
+const QUESTIONS = new Map([
+  ["status", () => ({})],
+  ["diagnose", () => ({ language: language() })],
+]);
+
 /** @type {Map<string, (answer: object) => void>} questions of the popup, by id */
 const questions = new Map();
 let nextQuestion = 1;
@@ -28,12 +34,18 @@ const pages = new Pages(
 chrome.runtime.onConnect.addListener((port) => pages.add(port));
 
 chrome.runtime.onMessage.addListener((question, sender, answer) => {
-  if (question !== "status" || !sender.url?.startsWith(chrome.runtime.getURL(""))) return false; // pages may not ask
+  const parameters = QUESTIONS.get(question);
+  if (!parameters || !sender.url?.startsWith(chrome.runtime.getURL(""))) return false; // pages may not ask
   const id = `s${nextQuestion++}`;
   questions.set(id, answer);
-  agent.send({ message: { jsonrpc: "2.0", id, method: "status", params: {} } });
+  agent.send({ message: { jsonrpc: "2.0", id, method: question, params: parameters() } });
   return true; // the answer comes later
 });
+
+/** The agent speaks Russian and English; the browser may speak anything. */
+function language() {
+  return chrome.i18n.getUILanguage().toLowerCase().startsWith("ru") ? "ru" : "en";
+}
 
 /** @param {any} message JSON-RPC response of the agent to the extension itself */
 function answerPopup(message) {
