@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,6 +13,8 @@ from agent.errors import SettingsDamaged
 
 POLICY_FILE = Path("/etc/pero/policy.json")
 _DIAGNOSED = ("clock_hosts", "clock_pages", "portals", "expiry_days")  # what `pero diagnose` goes by
+
+Exported = Literal["owner", "label", "serial", "reader", "device", "path", "host", "issuer"]
 
 
 class PolicyModule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,6 +36,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock_pages: tuple[str, ...] | None = None  # the same
     portals: tuple[Portal, ...] | None = None  # the same
     expiry_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] | None = None  # the same
+    exported: tuple[Exported, ...] = ()  # facts of findings that administrators' tools get besides the harmless ones
 
     def __post_init__(self) -> None:
         check_networks(self.certificate_networks or ())

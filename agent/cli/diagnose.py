@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,12 +54,18 @@ def command(
         from agent.cli import diagnose_window
 
         return _exit(context.run(diagnose_window.show(context, partial(_found, context, areas))))
+    begun = time.monotonic()
     findings = context.run(_found(context, areas))
+    seconds = time.monotonic() - begun
     if further.mend:
         look = partial(_found, context)
         findings = context.run(mending.mend(context, findings, look, further.only, agreed=yes, quietly=as_json))
     entries = () if areas else diagnose_files.remember(context, findings)
-    if page_path is not None:
+    if further.exports:
+        from agent.cli import diagnose_exports
+
+        context.run(diagnose_exports.export(context, findings, further, seconds))
+    elif page_path is not None:
         diagnose_files.write_page(context, findings, Path(page_path))
     elif bundle_path is not None:
         diagnose_files.write_bundle(context, findings, entries, Path(bundle_path), agreed=yes)

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -93,9 +94,10 @@ class Web:
         limit: int,
         seconds: float,
         login: tuple[str, str] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Answer:
         """`login` is for HTTP basic authentication. Raises Unreached."""
-        headers = {"Content-Type": media_type, "Accept": accept}
+        headers = {**headers, "Content-Type": media_type, "Accept": accept}
         return await self._within(seconds, self._follow("POST", url, limit, headers, body, login))
 
     async def _within(self, seconds: float, call: Any) -> Answer:
