@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import IO, TypeAlias
+from typing import IO, Literal, TypeAlias
 
 import msgspec
 
@@ -53,6 +53,12 @@ class AddMaterial(msgspec.Struct, frozen=True, tag="add_material"):
     crls: tuple[bytes, ...]
 
 
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    """Tell the signatures that are in a document."""
+
+    document: bytes
+
+
 class Revision(msgspec.Struct, frozen=True, tag="revision"):
     """The octets to be put behind the document."""
 
@@ -60,13 +66,41 @@ class Revision(msgspec.Struct, frozen=True, tag="revision"):
     contents: tuple[int, int] | None = None  # of the new file: offsets of `<` and behind `>` of Contents
 
 
+After: TypeAlias = Literal["nothing", "material", "signatures", "form", "other"]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A signature in a document, as its dictionary has it. Nothing of it was verified."""
+
+    field: str  # full name
+    kind: str  # SubFilter
+    byte_range: tuple[int, ...]
+    contents: bytes
+    revision: bool  # the range is a whole revision of the file, whose table of objects lies in it
+    after: After  # the most that was changed in the revisions behind it; "other": what no signature allows, or unknown
+    permission: int = 0  # P of DocMDP, 1 to 3; 0: it certifies nothing
+    moment: datetime.datetime | None = None  # M, the signer's claim; aware
+    reason: str | None = None
+    location: str | None = None
+
+
+class Signatures(msgspec.Struct, frozen=True, tag="signatures"):
+    """In the order of their revisions; and what the document security store holds, all DER."""
+
+    found: tuple[Found, ...]
+    certificates: tuple[bytes, ...] = ()
+    ocsp: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+
+
 class Failure(msgspec.Struct, frozen=True, tag="failure"):
     error: str
     facts: dict[str, Fact]
 
 
-Task: TypeAlias = Sign | AddMaterial
-Answer: TypeAlias = Revision | Failure
+Change: TypeAlias = Sign | AddMaterial
+Task: TypeAlias = Change | Read
+Answer: TypeAlias = Revision | Signatures | Failure
 
 
 def write(stream: IO[bytes], message: Task | Answer) -> None:

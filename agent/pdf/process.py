@@ -17,14 +17,20 @@ SECONDS = 30  # of processor time for one task
 MEMORY = 1 << 30  # bytes of address space; what the libraries need is 200 MiB, and of a document there are some copies
 _PATIENCE = 3.0  # of the clock on the wall to processor time: the machine may be busy
 
-Performer: TypeAlias = Callable[[messages.Task], messages.Revision]
+Performer: TypeAlias = Callable[[messages.Change], messages.Revision]
 
 
-def once(task: messages.Task) -> messages.Revision:
+def once(task: messages.Change) -> messages.Revision:
     """The task in a process of its own. Blocks; raises DocumentTooComplex, what `signing.perform` raises, and Cancelled
     where nobody waits any more."""
     with Worker() as worker:
         return worker(task)
+
+
+def read(document: bytes, seconds: int = 2 * SECONDS) -> messages.Signatures:
+    """The signatures in a document. Blocks; raises DocumentDamaged, DocumentEncrypted, DocumentTooComplex."""
+    with Worker(seconds) as worker:
+        return worker.read(messages.Read(document))
 
 
 class Worker:
@@ -44,16 +50,27 @@ class Worker:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def __call__(self, task: messages.Task) -> messages.Revision:
+    def __call__(self, task: messages.Change) -> messages.Revision:
+        answer = self._answer(task)
+        if not isinstance(answer, messages.Revision):
+            raise TypeError(answer)
+        return answer
+
+    def read(self, task: messages.Read) -> messages.Signatures:
+        answer = self._answer(task)
+        if not isinstance(answer, messages.Signatures):
+            raise TypeError(answer)
+        return answer
+
+    def _answer(self, task: messages.Task) -> messages.Revision | messages.Signatures:
         with self._lock:
             octets = self._ask(task)
             if octets is None:
                 raise DocumentTooComplex(seconds=self._seconds, memory=self._memory)
-        match messages.answer(octets):
-            case messages.Revision() as revision:
-                return revision
-            case messages.Failure(error, facts):
-                raise from_name(error, facts)
+        answer = messages.answer(octets)
+        if isinstance(answer, messages.Failure):
+            raise from_name(answer.error, answer.facts)
+        return answer
 
     def close(self) -> None:
         with self._lock:

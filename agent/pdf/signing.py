@@ -1,4 +1,5 @@
-"""The two revisions that are ever put behind a document: one with a signature, one with validation material.
+"""The two revisions that are ever put behind a document: one with a signature, one with validation material; and the
+signatures that are in one.
 
 Runs in the worker only.
 """
@@ -6,11 +7,15 @@ Runs in the worker only.
 from __future__ import annotations
 
 from agent.pdf import field, mark, material, revision
-from agent.pdf.messages import AddMaterial, Revision, Sign, Task
+from agent.pdf.messages import AddMaterial, Read, Revision, Sign, Signatures, Task
 
 
-def perform(task: Task) -> Revision:
-    """Raises the errors of a document that cannot be signed."""
+def perform(task: Task) -> Revision | Signatures:
+    """Raises the errors of a document that cannot be signed, or read."""
+    if isinstance(task, Read):
+        from agent.pdf.signatures import read  # takes 300 ms, which signing need not wait for
+
+        return read(task.document)
     return _sign(task) if isinstance(task, Sign) else _add_material(task)
 
 

@@ -9,11 +9,12 @@ from typing import TypeAlias
 from agent.algorithms import RunningDigest, new_digest
 from agent.certificates import der
 from agent.cms.attributes import CONTENT_TYPE, MESSAGE_DIGEST
-from agent.errors import FileUnreadable
+from agent.errors import DocumentTooLarge, FileUnreadable
 
 Content: TypeAlias = bytes | Path
 
 _PIECE = 1 << 20  # bytes
+MAX_WHOLE = 256 << 20  # bytes of a document that an XML signature beside it is of
 _LARGEST_ATTRIBUTES = 1 << 24  # bytes; content beyond is no set of attributes
 
 
@@ -26,6 +27,20 @@ def digests(content: Content, algorithms: Iterable[str]) -> dict[str, bytes]:
     elif running:
         _read(content, list(running.values()))
     return {name: one.digest() for name, one in running.items()}
+
+
+def whole(content: Content) -> bytes:
+    """All of it, which must not be large. Raises FileUnreadable, DocumentTooLarge."""
+    if isinstance(content, bytes):
+        return content
+    try:
+        with content.open("rb") as file:
+            octets = file.read(MAX_WHOLE + 1)
+    except OSError as error:
+        raise FileUnreadable(path=str(content), reason=error.strerror or "unreadable") from error
+    if len(octets) > MAX_WHOLE:
+        raise DocumentTooLarge(limit=MAX_WHOLE)
+    return octets
 
 
 def _read(path: Path, running: list[RunningDigest]) -> None:

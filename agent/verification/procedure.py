@@ -48,8 +48,20 @@ class _Case(msgspec.Struct, frozen=True):
     trusting: Trusting
 
 
+class Beside(msgspec.Struct, frozen=True):
+    """What is known besides a signature: the document it is in may carry it. All DER."""
+
+    certificates: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsp: tuple[bytes, ...] = ()
+
+
 def verify(
-    signature: bytes, content: Content | None, anchors: Sequence[bytes] | None, now: datetime.datetime
+    signature: bytes,
+    content: Content | None,
+    anchors: Sequence[bytes] | None,
+    now: datetime.datetime,
+    beside: Beside = Beside(),  # noqa: B008 - frozen
 ) -> Report:
     """Judge a CMS signature (DER, BER, PEM or base64).
 
@@ -64,17 +76,17 @@ def verify(
     try:
         read = read_signature(signature)
     except SignatureDamaged:
-        return _report(("not_cms" if _is_pdf_or_xml(signature) else "damaged",), (), False, now)
+        return _report(("damaged",), (), False, now)
     if not read.signers:
         return _report(("no_signer",), (), read.content is not None, now)
     # 2.
-    certificates = _readable(read.certificates)
+    certificates = readable((*read.certificates, *beside.certificates))
     # 3.
     contents = tuple(one for one in (read.content, content) if one is not None)
     wanted = {_DIGEST_NAMES[one.digest_oid] for one in read.signers if one.digest_oid in _DIGEST_NAMES}
     digested = tuple(digests(one, wanted) for one in contents)
     # 4.
-    carried = revocation.Carried(read.crls, read.ocsp)
+    carried = revocation.Carried((*read.crls, *beside.crls), (*read.ocsp, *beside.ocsp))
     trusting = Trusting(anchors, [one.der for one in certificates], carried, now)
     case = _Case(read.content_type, certificates, contents, digested, trusting)
     judged = [_judge(signer, case) for signer in read.signers]
@@ -83,11 +95,6 @@ def verify(
     if all(cleared for _report_of_one, cleared in judged):
         report = msgspec.structs.replace(report, revocation=REVOCATION_CARRIED)
     return report
-
-
-def _is_pdf_or_xml(content: bytes) -> bool:
-    """Whether it begins as these do (a PDF's header may stand anywhere in the first 1024 bytes); no CMS does."""
-    return b"%PDF-" in content[:1024] or content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
 
 
 def _all_reasons(signers: Sequence[SignerReport]) -> list[str]:
@@ -124,15 +131,10 @@ def _judge(signer: SignerInfo, case: _Case) -> tuple[SignerReport, bool]:
         # 5.
         reasons += [] if _is_named(signer, certificate) else ["signing_certificate_mismatch"]
         if status_of(reasons) is not Status.INVALID:
-            # 6.
-            timestamps = stamps.judge(signer.timestamps, signer.signature, case.trusting.of_authority)
-            proven = stamps.proven_time(timestamps)
-            reasons += ["timestamp_wrong"] if any(one.reason == "timestamp_wrong" for one in timestamps) else []
-            # 7.
-            reasons += case.trusting.of_signer(certificate, _claimed_time(signer), proven)
-            # 8.
-            cleared = case.trusting.not_revoked(certificate, proven) if not reasons else None
-            reasons += ["certificate_revoked"] if cleared is False else []
+            claimed, value = _claimed_time(signer), signer.signature
+            vouched = vouch(certificate, claimed, signer.timestamps, value, case.trusting, certain=not reasons)
+            timestamps, proven, cleared = vouched.timestamps, vouched.proven_time, vouched.cleared
+            reasons += vouched.reasons
     counter_signers = _counter_signers(signer, case)  # 9.
     report = SignerReport(
         status=status_of(reasons),
@@ -143,8 +145,44 @@ def _judge(signer: SignerInfo, case: _Case) -> tuple[SignerReport, bool]:
         proven_time=proven,
         timestamps=timestamps,
         counter_signers=tuple(one for one, _cleared in counter_signers),
+        level=level_of(timestamps, case.trusting) if signer.attributes and signer.attributes.certificates else "",
     )
     return report, cleared is True and all(others for _report_of_one, others in counter_signers)
+
+
+class Vouched(msgspec.Struct, frozen=True):
+    """What time-stamps prove and anchors vouch for."""
+
+    reasons: list[str]
+    timestamps: tuple[TimestampReport, ...]
+    proven_time: datetime.datetime | None
+    cleared: bool | None  # not revoked: shown, shown to be otherwise, not known
+
+
+def vouch(
+    certificate: Description,
+    claimed: datetime.datetime | None,
+    tokens: Sequence[bytes],
+    stamped: bytes,
+    trusting: Trusting,
+    *,
+    certain: bool,
+) -> Vouched:
+    """Steps 6 to 8 of `_judge`, for a signature of any format that is not wrong. `stamped`: what the tokens are about;
+    `certain`: nothing is in doubt so far, so that revocation is of interest."""
+    timestamps = stamps.judge(tokens, stamped, trusting.of_authority)  # 6.
+    proven = stamps.proven_time(timestamps)
+    reasons = ["timestamp_wrong"] if any(one.reason == "timestamp_wrong" for one in timestamps) else []
+    reasons += trusting.of_signer(certificate, claimed, proven)  # 7.
+    cleared = trusting.not_revoked(certificate, proven) if certain and not reasons else None  # 8.
+    return Vouched(reasons + (["certificate_revoked"] if cleared is False else []), timestamps, proven, cleared)
+
+
+def level_of(timestamps: Sequence[TimestampReport], trusting: Trusting) -> str:
+    """As far as it is there: a time-stamp that is right, whoever made it, and material of revocation."""
+    if not any(one.moment is not None for one in timestamps):
+        return "b"
+    return "lt" if trusting.carries_revocation else "t"
 
 
 def _claimed_time(signer: SignerInfo) -> datetime.datetime | None:
@@ -238,7 +276,7 @@ def _is_named(signer: SignerInfo, certificate: Description) -> bool:
     return name is not None and hmac.compare_digest(new_digest(name, certificate.der).digest(), digest)
 
 
-def _readable(certificates: Sequence[bytes]) -> tuple[Description, ...]:
+def readable(certificates: Sequence[bytes]) -> tuple[Description, ...]:
     """A damaged certificate among them is as good as none."""
     found = []
     for der in certificates:

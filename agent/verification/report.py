@@ -26,13 +26,18 @@ REVOCATION_CARRIED = "carried"  # by what the signature carries, none of the sig
 # may have been right when it was signed, is indeterminate.
 REASONS: dict[str, Status] = {
     "damaged": Status.INVALID,  # not a CMS signature, or one that breaks RFC 5652
-    "not_cms": Status.INDETERMINATE,  # a PDF or XML document: signatures inside these are not judged here
+    "not_signed": Status.INDETERMINATE,  # a PDF or XML document without a signature
     "no_signer": Status.INVALID,  # SignedData without SignerInfo
     "document_changed": Status.INVALID,  # the content is not what was signed
+    "changed_after_signing": Status.INVALID,  # PDF: what was added later changes what is seen, or nobody can say
+    "range_wrong": Status.INVALID,  # PDF: what is signed is not the file as it was but for the signature
+    "reference_unclear": Status.INVALID,  # XML: what is referred to is there several times, or not at all
     "signature_wrong": Status.INVALID,
     "signing_certificate_mismatch": Status.INVALID,  # the signer named another certificate (RFC 5035)
     "content_ambiguous": Status.INVALID,  # the content of a signature without attributes looks like attributes
     "content_missing": Status.INDETERMINATE,
+    "covers_part": Status.INDETERMINATE,  # XML: what was signed is right, and the rest of the document was not signed
+    "transform_unsupported": Status.INDETERMINATE,
     "certificate_missing": Status.INDETERMINATE,
     "algorithm_unsupported": Status.INDETERMINATE,
     "certificate_expired": Status.INDETERMINATE,
@@ -60,6 +65,16 @@ class TimestampReport(msgspec.Struct, frozen=True):
     reason: str | None  # why it is not trusted: one of REASONS
 
 
+class Coverage(msgspec.Struct, frozen=True):
+    """What of a document the signature is about."""
+
+    kind: str  # "whole": all but the signature; "revision": the file as it was; "parts"; "content": what is beside it
+    parts: tuple[str, ...] = ()  # XML: the elements, each by its path, and its Id where it has one
+    field: str = ""  # PDF: the signature's field
+    after: str = "nothing"  # PDF: what was added later: "material", "signatures", "form", "other"
+    octets_after: int = 0
+
+
 class SignerReport(msgspec.Struct, frozen=True):
     """One signer of a signature."""
 
@@ -71,6 +86,9 @@ class SignerReport(msgspec.Struct, frozen=True):
     proven_time: datetime.datetime | None = None  # UTC; the earliest moment by which a trusted time-stamp shows it made
     timestamps: tuple[TimestampReport, ...] = ()
     counter_signers: tuple[SignerReport, ...] = ()  # whose signatures are over this one
+    level: str = ""  # of CAdES, PAdES, XAdES as far as it is there and right: "b", "t", "lt"; "": none of these
+    coverage: Coverage | None = None  # None: as for any CMS, the content
+    reason: str | None = None  # PDF: why it was signed, in the signer's words
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -82,6 +100,8 @@ class Report(msgspec.Struct, frozen=True):
     attached: bool
     checked_at: datetime.datetime  # UTC: the moment at which validity was looked at
     revocation: str = REVOCATION
+    format: str = "cms"  # "pdf", "xml"
+    timestamps: tuple[TimestampReport, ...] = ()  # PDF: over the whole document as it was
 
 
 def status_of(reasons: Iterable[str]) -> Status:

@@ -34,6 +34,10 @@ class Trusting:
         self._paths: dict[tuple[bytes, tuple[bytes, ...], datetime.datetime], str | None] = {}
         self._states: dict[tuple[bytes, tuple[bytes, ...], datetime.datetime], bool | None] = {}
 
+    @property
+    def carries_revocation(self) -> bool:
+        return bool(self._carried.crls or self._carried.ocsp)
+
     def of_authority(self, authority: Description, others: tuple[bytes, ...]) -> str | None:
         """Why a time-stamp authority is not trusted now; None where it is. `others`: DER beside its certificate."""
         problem = self._path_problem(authority, self.now, others)

@@ -6,7 +6,7 @@ GOST R 34.10-2012: the identifiers of CryptoPro in the IANA registry (draft-smir
 
 from __future__ import annotations
 
-from agent.algorithms import DIGESTS, DigestAlgorithm, SignatureAlgorithm
+from agent.algorithms import ALGORITHMS, DIGESTS, PSS, DigestAlgorithm, SignatureAlgorithm
 from agent.certificates import der
 from agent.certificates.description import Description
 from agent.errors import AlgorithmUnsupported
@@ -68,6 +68,15 @@ def signature_method(algorithm: SignatureAlgorithm) -> str:
     if uri is None:
         raise AlgorithmUnsupported(algorithm=algorithm.name)
     return uri
+
+
+def algorithm_of_method(uri: str, key_type: str) -> SignatureAlgorithm | None:
+    """The row of a signature method, for a key of that type; None: there is none."""
+    for row in ALGORITHMS:
+        name = (row.key_type, row.digest.name, row.padding == PSS)
+        if row.key_type == key_type and _SIGNATURE_METHODS.get(name) == uri:
+            return row
+    return None
 
 
 def canonical_method(options: Options) -> str:

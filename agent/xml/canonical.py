@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lxml import etree
 
 from agent.errors import DocumentDamaged, XmlUnsafe
@@ -13,23 +15,32 @@ _MAX_WORK = 2_000_000_000  # of the inclusive form: elements by namespaces squar
 _FEATURES = {uri: (name.startswith("exclusive"), name.endswith("comments")) for name, uri in CANONICAL_METHODS.items()}
 
 
-def canonical(node: etree._Element | etree._ElementTree, method: str) -> bytes:
+def canonical(node: etree._Element | etree._ElementTree, method: str, prefixes: Sequence[str] = ()) -> bytes:
     """The canonical octets of a tree (with what stands beside its root) or of an element with all it holds.
 
     An element in a document inherits, in the inclusive form, the namespaces and the xml: attributes of what it stands
-    in (Canonical XML 1.0 section 2.4). Raises ValueError at another method, XmlUnsafe where it would
+    in (Canonical XML 1.0 section 2.4). `prefixes`: of the exclusive form, those that it treats as the inclusive one
+    does (Exclusive XML Canonicalization section 2.1). Raises ValueError at another method, XmlUnsafe where it would
     take minutes, DocumentDamaged where there is none (a namespace whose name is a relative reference, section 4.7).
     """
     if method not in _FEATURES:
         raise ValueError("canonicalization method")
     exclusive, comments = _FEATURES[method]
+    if prefixes and not exclusive:
+        raise ValueError("prefixes of an inclusive form")
     if not exclusive:
         _check_work(node)
     inherited = {} if exclusive or isinstance(node, etree._ElementTree) else _inherited(node)
     for name, value in inherited.items():
         node.set(name, value)  # type: ignore[union-attr]  # a tree inherits nothing
     try:
-        octets: bytes = etree.tostring(node, method="c14n", exclusive=exclusive, with_comments=comments)
+        octets: bytes = etree.tostring(
+            node,
+            method="c14n",
+            exclusive=exclusive,
+            with_comments=comments,
+            inclusive_ns_prefixes=list(prefixes) or None,
+        )
     except etree.C14NError as error:
         raise DocumentDamaged(format="xml", detail="no canonical form") from error
     finally:

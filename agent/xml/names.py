@@ -7,6 +7,7 @@ XADES = "http://uri.etsi.org/01903/v1.3.2#"
 XADES141 = "http://uri.etsi.org/01903/v1.4.1#"
 XINCLUDE = "http://www.w3.org/2001/XInclude"
 XML = "http://www.w3.org/XML/1998/namespace"
+WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"  # XML Signature 1.1 section 6.6.4

@@ -12,6 +12,7 @@ import pytest
 
 from agent.texts.catalogue import LANGUAGES, text
 from agent.verification.report import REASONS
+from tests.harness import pdf
 from tests.harness.openssl import AUTHORITY, Infrastructure, cms_sign, sign
 
 DOCUMENT = b"To be judged\n"
@@ -80,11 +81,13 @@ def test_what_cannot_be_told_exits_with_2_and_its_reason(
     assert text(f"reason.{reason}", "en") in result.stdout
 
 
-@pytest.mark.parametrize("content", [b"%PDF-1.7\n%%EOF\n", b'\xef\xbb\xbf\n<?xml version="1.0"?><a/>', b"<a/>"])
-def test_a_pdf_or_xml_is_not_called_invalid_since_nothing_in_it_was_judged(files: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [pdf.plain(), b'\xef\xbb\xbf<?xml version="1.0"?><a/>', b"<a/>"], ids=["p", "x", "y"]
+)
+def test_a_pdf_or_xml_without_a_signature_is_not_called_invalid(files: Path, content: bytes) -> None:
     (files / "other").write_bytes(content)
     result = pero(files, "verify", "other", "--json")
-    assert (result.returncode, json.loads(result.stdout)["reasons"]) == (2, ["not_cms"])
+    assert (result.returncode, json.loads(result.stdout)["reasons"]) == (2, ["not_signed"])
 
 
 def test_json_says_the_same_for_programs(pki: Infrastructure, files: Path) -> None:
