@@ -108,7 +108,7 @@ class CommandLine:
         assert process.stdout is not None
         try:
             line = process.stdout.readline()
-            assert "running" in line, line + process.stdout.read()
+            assert "running" in line or "запущено" in line, line
             yield process
         finally:
             with contextlib.suppress(ProcessLookupError):

@@ -55,7 +55,7 @@ class BatchPanel(QWidget):
             self.list.addItem(self._item(name, document))
         self.list.show_rows(min(_FEW, len(documents)))
         self.count = widgets.label("")
-        layout = QVBoxLayout(self)
+        layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(style.GAP // 2)
         for part in (self.search, self.list, self.count):
@@ -73,6 +73,11 @@ class BatchPanel(QWidget):
         """How many documents are going to be signed."""
         problems = sum(bool(document.problem) for document in self._documents)
         return len(self._documents) - problems - len(self.struck) - len(self._done)
+
+    def refit(self) -> None:
+        """The list has another height."""
+        self._layout.invalidate()
+        self.updateGeometry()
 
     def settle(self, signed: tuple[int, ...], failed: tuple[int, ...]) -> None:
         """These are done, and cannot be struck out any more."""
@@ -167,7 +172,7 @@ class BatchWindow(SigningWindow):
         self.body.addWidget(widgets.section(self.wording("batch.documents")))
         self.documents = BatchPanel(prompt.documents, self.wording)
         beside = room().width() >= _LEAST_BESIDE
-        both = QHBoxLayout() if beside else QVBoxLayout()
+        both = self._both = QHBoxLayout() if beside else QVBoxLayout()
         both.setSpacing(2 * style.GAP if beside else style.GAP)
         both.addWidget(self.documents, 1)
         self._shown = QWidget()
@@ -190,6 +195,9 @@ class BatchWindow(SigningWindow):
         spare = room().height() - self._wanted_height(min(style.WIDTH, room().width()))
         most = min(_MANY, rows.count())
         rows.show_rows(min(most, max(min(_FEW, most), _FEW + spare // rows.row_height)))
+        self.documents.refit()
+        for layout in (self._both, self.body):  # what is not on the screen yet tells nobody
+            layout.invalidate()
         super().appear()
 
     def agreed(self, chosen: str) -> messages.FromWindow:

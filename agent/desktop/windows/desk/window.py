@@ -40,7 +40,8 @@ class DeskWindow(QWidget):
             item.setSizeHint(QSize(0, self.fontMetrics().height() + 2 * style.GAP))
             self._list.addItem(item)
             QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self, activated=lambda name=name: self.go(name))  # type: ignore[call-overload]
-        width = self._list.sizeHintForColumn(0) + 4 * style.GAP
+        words = [self._list.item(row).text() for row in range(self._list.count())]
+        width = max(self.fontMetrics().horizontalAdvance(word) for word in words) + 4 * style.GAP
         self._list.setFixedWidth(width)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QHBoxLayout(self)
