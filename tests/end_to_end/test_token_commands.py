@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness import gost_token
-from tests.harness.command_line import CommandLine
+from tests.harness.command_line import PERO, CommandLine
 from tests.harness.gost_token import GostToken, authority, make_blank_token, make_gost_token, openssl_gost, pkcs11_tool
 from tests.harness.keyfiles import PASSPHRASE, make_identity, make_key_file
+from tests.harness.places import built_fault_module
 from tests.harness.softhsm import MODULE, PIN, SO_PIN, SoftHsm, make_empty_softhsm, make_softhsm
 
 SUBJECT = {
@@ -275,3 +278,35 @@ def test_a_token_that_was_pulled_out_is_an_error_in_words(pero: CommandLine, tok
     assert gone.status == 3
     assert "Ошибка" in gone.complaint
     assert SO_PIN not in gone.complaint
+
+
+def with_faults(pero: CommandLine, module: str, *faults: str) -> None:
+    """The module of faults stands before the token's from now on."""
+    pero.environment |= {
+        "PERO_FAULT_MODULE": module,
+        "PERO_FAULT_FILE": str(pero.folder / "faults"),
+        "PERO_FAULT_LOG": str(pero.folder / "log"),
+    }
+    (pero.folder / "faults").write_text("".join(f"{fault}\n" for fault in faults))
+    pero.settings(modules=(built_fault_module(),))
+
+
+def test_a_key_that_is_interrupted_while_it_is_made_is_no_cancelled_one(pero: CommandLine, token: GostToken) -> None:
+    """Ctrl-C at a command without an agent: the token may have made it (R17)."""
+    with_faults(pero, token.module, "C_GenerateKeyPair until")
+    reader, writer = os.pipe()
+    os.write(writer, f"{token.pin}\n".encode())
+    os.close(writer)
+    command = [PERO, "token", "generate-key", "--pin-fd", str(reader)]
+    with subprocess.Popen(command, env=pero.environment, pass_fds=(reader,), stderr=subprocess.PIPE) as process:
+        os.close(reader)
+        log = pero.folder / "log"
+        deadline = time.monotonic() + 60
+        while not log.exists() or "C_GenerateKeyPair" not in log.read_text():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    entries = pero.run("journal", "list", "--json").json["entries"]
+    assert [entry["facts"]["outcome"] for entry in entries if "outcome" in entry["facts"]] == ["outcome_unknown"]
