@@ -169,6 +169,7 @@ class _Batch:
                     raise  # stopped before the first signature
                 except PeroError as error:
                     self.results.flush()
+                    await dialogue.progress(self.results.progress())
                     last = error
                     await dialogue.failed(error)
                 else:
@@ -193,7 +194,7 @@ class _Batch:
                 await self.results.changed.wait()
                 self.results.changed.clear()
                 patience.renew()
-                await dialogue.progress(self.results.progress)
+                await dialogue.progress(self.results.progress())
 
         telling = asyncio.create_task(told())
         try:

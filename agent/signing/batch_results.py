@@ -28,12 +28,16 @@ class BatchResults:
         self._since = time.monotonic()
         self._settled: set[int] = set()
         self._count = count
+        self._untold: list[tuple[int, bool]] = []
         self.signed = 0
         self.failed = 0
 
-    @property
     def progress(self) -> Progress:
-        return Progress(self.signed, self.failed, self._count)
+        """Those that were given out since it was asked for last are named once."""
+        untold, self._untold = self._untold, []
+        signed = tuple(index for index, is_signed in untold if is_signed)
+        failed = tuple(index for index, is_signed in untold if not is_signed)
+        return Progress(self.signed, self.failed, self._count, signed, failed)
 
     @property
     def left(self) -> list[int]:
@@ -64,6 +68,7 @@ class BatchResults:
             raise
         for index, outcome in lot:
             self._deliver(index, outcome)
+            self._untold.append((index, isinstance(outcome, SignResult)))
         self.changed.set()
 
     def _undo(self, lot: list[tuple[int, SignResult | PeroError]]) -> None:

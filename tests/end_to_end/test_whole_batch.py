@@ -118,13 +118,30 @@ def test_what_was_signed_before_the_token_went_is_kept_and_the_rest_has_the_reas
     until(lambda: page.evaluate("return results.length"), "the first result")
     desk.faults("token gone")
     until(lambda: "is not connected" in str(desk.display.accessible.tree()), "the reason")
-    desk.display.wait_until_ready("Stop")
-    desk.display.click("Stop")
+    desk.display.wait_until_ready("Finish")
+    shown = str(desk.display.accessible.tree())
+    assert f"Signed: {page.evaluate('return results.length')} of {COUNT}." in shown
+    desk.display.click("Finish")
     how, found = ended(page)
     assert how == "over"
     assert sorted(found) == list(range(COUNT))
     assert 1 <= len(signed(found)) < COUNT
     assert {one["error"] for one in found.values() if one.get("error")} == {"token_absent"}
+    accepted(desk, found)
+
+
+def test_a_person_who_connects_the_token_again_goes_on_with_the_rest(desk: Desk, page: Page) -> None:
+    desk.faults("C_Sign sleep 300")
+    begin(page)
+    desk.display.sign(desk.pin)
+    until(lambda: page.evaluate("return results.length"), "the first result")
+    desk.faults("token gone")
+    desk.display.wait_until_ready("Finish")
+    desk.faults()
+    until(lambda: "checked" in str(desk.display.accessible.tree()), "the list")
+    desk.display.sign(desk.pin)
+    how, found = ended(page)
+    assert (how, signed(found)) == ("over", list(range(COUNT)))
     accepted(desk, found)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from agent.consent.prompter import BatchAnswer, BatchDocument, BatchPrompt, Progress, ShownDocument
 from agent.desktop.window_prompter import WindowPrompter
+from agent.errors import Refused, TokenAbsent
 from agent.ipc import pin
 from tests.harness import prompts
 from tests.harness.display import Display
@@ -61,11 +62,57 @@ async def test_documents_are_found_looked_at_struck_out_signed_and_stopped_by_ke
         worker = Worker(dialogue.pin_source())
         assert await worker.ask() == PIN.encode()
         worker.say(pin.Accepted())
-        await dialogue.progress(Progress(20, 1, ROWS))
+        await person.reads("The documents are being signed")
+        await dialogue.progress(Progress(0, 1, ROWS, (), (3,)))
+        await person.reads("Signed: 0 of 40. To be signed: 37")
+        await person.wait_until_ready("Refuse")  # nothing is signed yet
+        await dialogue.progress(Progress(20, 1, ROWS, (*range(20, 40),)))
+        await person.reads("Signed: 20 of 40. To be signed: 17")
         await person.wait_until_ready("Stop")
         await person.click("Stop")
         await dialogue.stopped()
         worker.close()
+    await person.wait_for_no_window("Pero")
+
+
+async def test_the_pin_is_in_sight_while_a_document_is_looked_at_on_a_small_screen() -> None:
+    with Display(size=(1366, 768)) as small:
+        person = Person(small)
+        async with asyncio.timeout(60), WindowPrompter(small.environment).ask_batch(prompt(), show) as dialogue:
+            await person.wait_until_ready("Refuse")
+            await person.point_and_click("Find by name")
+            await person.type_keys("17")
+            await until_read(person, "text of 17")
+            await person.point_and_click("PIN")
+            await person.focus_is_on("PIN")
+            await person.sign(PIN)
+            assert (await dialogue.confirmed()).struck == ()
+
+
+async def test_after_a_failure_the_person_sees_what_is_done_and_goes_on_or_finishes(display: Display) -> None:
+    person = Person(display)
+    async with (
+        asyncio.timeout(60),
+        WindowPrompter(display.environment).ask_batch(prompt(), show) as dialogue,
+    ):
+        await person.wait_until_ready("Refuse")
+        await person.sign(PIN)
+        await dialogue.confirmed()
+        await dialogue.progress(Progress(2, 1, ROWS, (0, 2), (3,)))
+        await dialogue.failed(TokenAbsent(token="t", module="m"))
+        await person.wait_until_ready("Finish")
+        names = await person.names()
+        assert any(name.startswith("✓ contract 0.txt") for name in names)
+        assert any(name.startswith("✗ contract 3.txt") for name in names)
+        assert "Signed: 2 of 40. To be signed: 36" in names
+        await person.sign(PIN)
+        assert await dialogue.confirmed() == BatchAnswer(prompts.certificates()[0].thumbprint)
+        await person.wait_until_ready("Stop")
+        await dialogue.failed(TokenAbsent(token="t", module="m"))
+        await person.wait_until_ready("Finish")
+        await person.click("Finish")
+        with pytest.raises(Refused):
+            await dialogue.confirmed()
     await person.wait_for_no_window("Pero")
 
 
