@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,7 @@ from agent.cli.certificate_choice import chosen
 from agent.cli.context import Context, advice, error_value, print_json
 from agent.cli.exits import Exit
 from agent.cli.output import complain, plain, say
+from agent.cli.resuming import is_signed
 from agent.cli.signature_file import write_signature
 from agent.cli.signature_options import target_for
 from agent.cli.writing import check_free, check_room, same
@@ -105,24 +107,29 @@ class _Many:
         self._jobs = jobs
         self._outcomes: dict[int, dict[str, Any] | PeroError | None] = {}  # None: it was signed before
         self._interrupted = False
+        self._anew: set[int] = set()  # what stands there is no signature of the file as it is now
         self.to_sign = [index for index, job in enumerate(jobs) if self._can_begin(index, job)]
 
     def _can_begin(self, index: int, job: Job) -> bool:
         """Whether the agent has to be asked at all: nobody types a PIN for a signature that nobody would get."""
-        if self._asked.resume and job.target.is_file():
-            self._outcomes[index] = None
-            if not self._asked.as_json:
-                say(self._context.text("sign.many_there", path=plain(job.target)))
-            return False
+        if self._asked.resume and job.target.is_file() and not job.target.is_symlink():
+            if is_signed(job.document, job.target, datetime.now(UTC)):
+                self._outcomes[index] = None
+                if not self._asked.as_json:
+                    say(self._context.text("sign.many_there", path=plain(job.target)))
+                return False
+            self._anew.add(index)
         try:
             with open_file(job.document) as opened:
                 size = os.fstat(opened.fileno()).st_size
-            check_free(self._context, job.target, self._asked.force)
+            check_free(self._context, job.target, self._asked.force or index in self._anew)
             if self._asked.parameters["attached"]:
                 check_room(job.target, size)
         except PeroError as error:
             self._failed(index, error)
             return False
+        if index in self._anew and not self._asked.as_json:
+            complain(self._context.text("sign.many_anew", path=plain(job.target), file=plain(job.file)))
         return True
 
     async def sign(self, choice: PinChoice, kind: Kind) -> None:
@@ -176,7 +183,8 @@ class _Many:
             return
         result: dict[str, Any] = row["result"]
         try:
-            await write_signature(job.target, result, job.document, self._asked.force, lambda _done, _size: None)
+            force = self._asked.force or index in self._anew
+            await write_signature(job.target, result, job.document, force, lambda _done, _size: None)
         except PeroError as error:
             self._failed(index, error)
             return
