@@ -59,6 +59,7 @@ from agent.trust.path import path_problem
 
 if TYPE_CHECKING:
     from agent.diagnostics.probe import Probe
+    from agent.transport.loopback import Loopback
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -162,9 +163,8 @@ class Agent:
         desktop: Mapping[str, str] | None = None,
     ) -> None:
         from agent.transport.local_socket import LocalSocket
-        from agent.transport.loopback import Loopback
+        from agent.transport.loopback_door import LoopbackDoor
         from agent.transport.sessions import Sessions
-        from agent.transport.upload import HttpUploads
 
         self._composition = composition
         sessions = Sessions(
@@ -176,8 +176,7 @@ class Agent:
             language=composition.language,
         )
         self._local = LocalSocket(composition.services.locations.socket, sessions.serve)
-        uploads = HttpUploads(composition.services.uploads)
-        self._loopback = Loopback(composition.dispatcher, composition.prompter, ports or LOOPBACK_PORTS, uploads)
+        self._loopback = LoopbackDoor(lambda: _loopback(composition), ports or LOOPBACK_PORTS)
         self._desk = DeskProcess(sessions.serve, os.environ if desktop is None else desktop)
         composition.services.open_desk = self._desk.open
         self._attendant = None if desktop is None else _attendant(composition, desktop)
@@ -210,6 +209,13 @@ class Agent:
         await self._loopback.close()
         await self._composition.close()
         _log.info("stopped")
+
+
+def _loopback(composition: Composition) -> Loopback:
+    from agent.transport.loopback import Loopback
+    from agent.transport.upload import HttpUploads
+
+    return Loopback(composition.dispatcher, composition.prompter, uploads=HttpUploads(composition.services.uploads))
 
 
 def _attendant(composition: Composition, desktop: Mapping[str, str]) -> Attendant:

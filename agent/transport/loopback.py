@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections.abc import Sequence
 
 from aiohttp import WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
@@ -21,7 +22,8 @@ from agent.api.messages import MAX_MESSAGE
 from agent.config import LOOPBACK_PORTS
 from agent.consent.origins import parse_origin
 from agent.consent.prompter import Prompter
-from agent.errors import OriginRefused, PortsTaken
+from agent.errors import OriginRefused
+from agent.transport.loopback_door import BACKLOG, bind
 from agent.transport.peers import is_same_user, loopback_user
 from agent.transport.upload import HttpUploads
 
@@ -30,7 +32,6 @@ MAX_CONNECTIONS = 64
 MAX_OF_ORIGIN = 16  # connections of one site, so that it cannot take all of them
 MAX_STRANGERS = 16  # connections of sites that the person has not allowed, together: they may not keep the others out
 MAX_AT_ONCE = 32  # unanswered messages of a connection before it is heard again; twice what an origin may have waiting
-_BACKLOG = 4  # also how many are accepted in a row: to look for a peer's user takes milliseconds, and others wait
 _NAMES = ("127.0.0.1", "[::1]", "localhost")
 
 _log = logging.getLogger("pero.transport")
@@ -58,10 +59,13 @@ class Loopback:
 
     async def listen(self) -> None:
         """Raises PortsTaken."""
-        port, sockets = _bind(self._ports)
+        await self.serve(*bind(self._ports))
+
+    async def serve(self, port: int, sockets: Sequence[socket.socket]) -> None:
+        """Listen on sockets that are bound already."""
         self._web = _GuardedServer(self._request, access_log=None)
         loop = asyncio.get_running_loop()
-        self._servers = [await loop.create_server(self._web, sock=one, backlog=_BACKLOG) for one in sockets]
+        self._servers = [await loop.create_server(self._web, sock=one, backlog=BACKLOG) for one in sockets]
         self.port = port
 
     async def close(self) -> None:
@@ -146,45 +150,6 @@ class Loopback:
 def _refusal(status: int) -> web.Response:
     """Nothing that tells what answers here."""
     return web.Response(status=status, text="", headers={"Connection": "close"})
-
-
-def _bind(ports: tuple[int, ...]) -> tuple[int, list[socket.socket]]:
-    for port in ports:
-        sockets: list[socket.socket] = []
-        try:
-            sockets.append(_listener(socket.AF_INET, "127.0.0.1", port))
-            if socket.has_ipv6 and _has_ipv6_loopback():
-                sockets.append(_listener(socket.AF_INET6, "::1", sockets[0].getsockname()[1]))
-        except OSError:
-            for one in sockets:
-                one.close()
-            continue
-        return sockets[0].getsockname()[1], sockets
-    raise PortsTaken(ports=", ".join(map(str, ports)))
-
-
-def _listener(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _has_ipv6_loopback() -> bool:
-    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind(("::1", 0))
-        except OSError:
-            return False
-        return True
 
 
 class _GuardedHandler(RequestHandler):
