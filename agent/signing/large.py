@@ -8,6 +8,7 @@ back yet, or within the same tick of the file system's clock; of an attached sig
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -22,6 +23,10 @@ from agent.model import Streamed
 from agent.signing.preview import MAX_PREVIEW
 
 PIECE = 1 << 20  # bytes
+_LARGE_PIECE, _LARGE = (
+    4 << 20,
+    64 << 20,
+)  # bytes; of what is so large in larger pieces: each is handed from thread to thread
 _HEAD = 8 << 20  # bytes read first: more than a digest without a quick library takes, so that it is found at once
 
 Told = Callable[[int, int], None]  # bytes done, of so many
@@ -113,7 +118,9 @@ def pour(
 
     Raises Cancelled once `given_up` is set, and what reading or a consumer raises.
     """
-    buffers = (memoryview(bytearray(PIECE)), memoryview(bytearray(PIECE)))
+    piece_size = _LARGE_PIECE if size >= _LARGE else PIECE
+    buffers = (memoryview(bytearray(piece_size)), memoryview(bytearray(piece_size)))
+    _read_ahead(file)
     taken = 0
     with ThreadPoolExecutor(max(1, len(consumers)), "pero-large") as threads:
         working: list[Future[object]] = []
@@ -135,6 +142,13 @@ def pour(
 def _fill(file: BinaryIO, buffer: memoryview) -> int:
     readinto: Callable[[memoryview], int] = file.readinto  # type: ignore[attr-defined]  # typeshed: not of BinaryIO
     return readinto(buffer)
+
+
+def _read_ahead(file: BinaryIO) -> None:
+    """Tell the system that all of it will be read, in order."""
+    if hasattr(os, "posix_fadvise"):
+        with contextlib.suppress(OSError):  # of what is no file
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
 
 def _wait(working: Sequence[Future[object]]) -> None:
@@ -162,7 +176,25 @@ def write_attached(
     """Write header, content, tail. Raises FileChanged where the content is not what was signed, Cancelled, OSError."""
     digest = new_digest(content.algorithm)
     target.write(surroundings.header)
-    taken = pour(source, (digest.update, target.write), 0, content.size, told=told, given_up=given_up)
+    written = _Written(target, len(surroundings.header))
+    taken = pour(source, (digest.update, written.add), 0, content.size, told=told, given_up=given_up)
     if taken != content.size or digest.digest() != content.digest:
         raise FileChanged(path=name)
     target.write(surroundings.tail)
+
+
+class _Written:
+    """A file that is on its way to the disk while it is written: what is left to wait for at its end is little."""
+
+    def __init__(self, target: BinaryIO, at: int) -> None:
+        self._target = target
+        self._at = at  # bytes written
+
+    def add(self, piece: memoryview) -> None:
+        self._target.write(piece)
+        self._target.flush()
+        if hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):  # of what is no file
+                # Linux begins to write what is to be dropped from memory, and drops nothing that is not written yet.
+                os.posix_fadvise(self._target.fileno(), self._at, len(piece), os.POSIX_FADV_DONTNEED)
+        self._at += len(piece)
