@@ -120,6 +120,11 @@ class Readers:
     names = ("Pero Virtual 00 00", "Pero Virtual 00 01")
 
     @property
+    def port(self) -> int:
+        """On loopback, where cards of the first slot come in (vpcd's protocol); the second slot's is the next one."""
+        return self._port
+
+    @property
     def environment(self) -> dict[str, str]:
         """What clients of this pcscd need."""
         return {"PCSCLITE_CSOCK_NAME": str(self._folder / "run" / "pcscd.comm")}
