@@ -335,6 +335,12 @@ class OutcomeUnknown(PeroError):
     code, name, actor = 2031, "outcome_unknown", Actor.PERSON
 
 
+class KeyFileSeveralKeys(PeroError):
+    """A PKCS#12 file with more than one private key: none is chosen. Facts: file (its name without folders)."""
+
+    code, name, actor = 2032, "key_file_several_keys", Actor.PERSON
+
+
 # 3000: certificates, documents, signatures
 
 
@@ -694,6 +700,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     ModuleForbidden, KeyForeign,
     PinInvalid, SoPinIncorrect, SoPinLocked, PassphraseIncorrect, TokenReadOnly, TokenFull, ObjectExists, ObjectAbsent,
     ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported, ModuleSlow, OutcomeUnknown,
+    KeyFileSeveralKeys,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.algorithms import EC_BITS, PSS, RSA_BITS, SignatureAlgorithm
-from agent.errors import AlgorithmUnsupported, KeyFileDamaged, KeyFileWithoutKey, PinIncorrect
+from agent.errors import AlgorithmUnsupported, KeyFileDamaged, KeyFileSeveralKeys, KeyFileWithoutKey, PinIncorrect
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -33,7 +33,7 @@ class OpenedFile(NamedTuple):
 def check(content: bytes, name: str) -> None:
     """Whether this is a PKCS#12 file at all, before anybody is asked for a passphrase.
 
-    Raises KeyFileDamaged, AlgorithmUnsupported where a derivation would take minutes.
+    Raises KeyFileDamaged, KeyFileSeveralKeys, AlgorithmUnsupported where a derivation would take minutes.
     """
     from asn1crypto import pkcs12
 
@@ -44,6 +44,8 @@ def check(content: bytes, name: str) -> None:
         for safe in pfx.authenticated_safe:
             if safe["content_type"].native not in ("data", "encrypted_data"):
                 raise KeyFileDamaged(file=name)
+        if sum(_keys(safe) for safe in pfx.authenticated_safe) > 1:
+            raise KeyFileSeveralKeys(file=name)
         rounds = _mac_rounds(pfx) + sum(_safe_rounds(safe) for safe in pfx.authenticated_safe)
     except (ValueError, TypeError, KeyError) as error:
         raise KeyFileDamaged(file=name) from error
@@ -53,6 +55,16 @@ def check(content: bytes, name: str) -> None:
 
 def _mac_rounds(pfx: Any) -> int:
     return int(pfx["mac_data"]["iterations"].native) if pfx["mac_data"].native else 0
+
+
+def _keys(safe: Any) -> int:
+    """Those that can be seen without the passphrase."""
+    from asn1crypto import pkcs12
+
+    if safe["content_type"].native == "encrypted_data":
+        return 0
+    bags = pkcs12.SafeContents.load(safe["content"].native)
+    return sum(bag["bag_id"].native in ("key_bag", "pkcs8_shrouded_key_bag") for bag in bags)
 
 
 def _safe_rounds(safe: Any) -> int:
