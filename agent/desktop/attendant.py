@@ -25,6 +25,7 @@ from agent.texts.visible import visible
 from agent.tokens import pcsc
 from agent.tokens.readers import Readers, ReaderThread
 
+SERVICE_LOOK = 5.0  # seconds between two looks for a PC/SC service that is not there: an idle agent wakes seldom
 SETTLE = 0.5  # seconds that a token has to become readable after it came
 
 _ATTENTION = ("pin_locked", "pin_final_try")  # warnings of a token that the person is told of
@@ -74,7 +75,9 @@ class Attendant:
         self._pause.listen(self._show)
         self._looking = asyncio.create_task(self._keep_looking())
         with contextlib.suppress(OSError):  # no PC/SC on this system
-            self._thread = ReaderThread(self._library(), lambda readers: _pass_on(loop, self._hear, readers))
+            self._thread = ReaderThread(
+                self._library(), lambda readers: _pass_on(loop, self._hear, readers), retry=SERVICE_LOOK
+            )
             self._thread.start()
 
     async def close(self) -> None:

@@ -23,9 +23,14 @@ Readers = Mapping[str, pcsc.State]
 
 
 class ReaderThread:
-    """`told` is called from the thread with all readers at each change, first at once; None: there is no service."""
+    """`told` is called from the thread with all readers at each change, first at once; None: there is no service.
 
-    def __init__(self, library: pcsc.Library, told: Callable[[Readers | None], None]) -> None:
+    `retry`: seconds between two looks for a service that is not there.
+    """
+
+    def __init__(self, library: pcsc.Library, told: Callable[[Readers | None], None], *, retry: float = RETRY) -> None:
+        self._retry = retry
+        self._absent = False  # it was told that there is no service
         self._library = library
         self._told = told
         self._stopped = threading.Event()
@@ -50,9 +55,12 @@ class ReaderThread:
             try:
                 context = pcsc.Context(self._library)
             except pcsc.PcscError:
-                self._told(None)
-                self._stopped.wait(RETRY)
+                if not self._absent:
+                    self._absent = True
+                    self._told(None)
+                self._stopped.wait(self._retry)
                 continue
+            self._absent = False
             with self._lock:
                 self._context = context
             with contextlib.suppress(pcsc.PcscError):
@@ -61,6 +69,7 @@ class ReaderThread:
                 self._context = None
                 context.close()
             if not self._stopped.is_set():
+                self._absent = True
                 self._told(None)
 
     def _follow(self, context: pcsc.Context) -> None:
