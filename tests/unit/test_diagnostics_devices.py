@@ -1,94 +1,38 @@
 """What is plugged in, the PC/SC service and the modules: broken one by one on a machine of files, and mended.
 
-The trees follow sysfs-bus-usb of the kernel's documentation, proc(5) and os-release(5); ids and ATRs are those of
-CCID's and pcsc-tools' lists. Real devices were not there.
+Real devices were not there.
 """
 
 from __future__ import annotations
 
-import plistlib
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agent.diagnostics.base import Check
+from agent.diagnostics.base import run
 from agent.diagnostics.checks import (
+    CHECKS,
+    hardware_passive,
     hardware_reader,
     hardware_usb,
+    hardware_virtual,
     modules_copies,
     modules_device,
+    modules_settings,
     modules_speed,
+    modules_version,
     pcsc_readers,
     pcsc_service,
-    providers_present,
-    remote_session,
     tokens_container,
+    tokens_seen,
 )
-from agent.diagnostics.probes.cards import Outcome, PcscCards, Reader, View
-from agent.diagnostics.probes.drivers import LinuxDrivers
-from agent.diagnostics.probes.logins import LinuxLogins
-from agent.diagnostics.probes.policies import LinuxPolicies
-from agent.diagnostics.probes.products import LinuxProducts
-from agent.diagnostics.probes.system import LinuxSystem
-from agent.diagnostics.probes.usb import LinuxUsb
-from tests.harness.diagnosed import Fake, FakeCards, module, token
-
-RUTOKEN_ATR = bytes.fromhex("3B8B015275746F6B656E20445320C1")
-RUTOKEN = "Aktiv Rutoken ECP 00 00"
-PRESENT, EMPTY, EXCLUSIVE, MUTE = 0x20, 0x10, 0xA0, 0x220  # SCARD_STATE_*, pcsclite.h
-
-
-class Made:
-    """A machine of files, with one Rutoken ECP that pcscd shows, until a test breaks something."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.fake = Fake()
-        self.fake.known_modules = [module(path="/usr/lib/librtpkcs11ecp.so")]
-        self.plug("1-1", "0a89", "0030", "Aktiv", "Rutoken ECP")
-        self.write("etc/os-release", 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
-        self.driver("0A89:0030")
-        self.service()
-        self.show(Reader(RUTOKEN, PRESENT, RUTOKEN_ATR))
-        self.look()
-
-    def look(self, **environment: str) -> None:
-        self.fake.usb, self.fake.drivers = LinuxUsb(self.root), LinuxDrivers(self.root, environment)
-        self.fake.products, self.fake.logins = LinuxProducts(self.root), LinuxLogins(environment, self.root)
-        self.fake.policies = LinuxPolicies(self.root, user=1000)
-        self.fake.system = LinuxSystem(environment, self.root)
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def plug(self, place: str, vendor: str, product: str, maker: str, name: str, *, klass: str = "0b") -> None:
-        values = {"idVendor": vendor, "idProduct": product, "manufacturer": maker, "product": name,
-                  "authorized": "1", "busnum": "1", "devnum": "7", f"{place}:1.0/bInterfaceClass": klass}  # fmt: skip
-        for file, value in values.items():
-            self.write(f"sys/bus/usb/devices/{place}/{file}", f"{value}\n")
-
-    def driver(self, *ids: str) -> None:
-        path = self.write("usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist", "")
-        vendors, products = zip(*(f"0x{one[:4]} 0x{one[5:]}".split() for one in ids), strict=True)
-        listed = {"CFBundleShortVersionString": "1.5.2", "ifdVendorID": vendors, "ifdProductID": products}
-        path.write_bytes(plistlib.dumps(listed))
-
-    def service(self, user: int = 0) -> None:
-        self.write("proc/300/comm", "pcscd\n")
-        self.write(
-            "proc/300/status", f"Name:\tpcscd\nUid:\t{user}\t{user}\t{user}\t{user}\nGid:\t9\t9\t9\t9\nGroups:\t\n"
-        )
-
-    def show(self, *readers: Reader, outcome: Outcome = "running", code: int = 0) -> None:
-        self.fake.cards = FakeCards(View(outcome, code, readers))
-
-    async def found(self, check: Check) -> list[tuple[str, str]]:
-        return [(finding.case, finding.status) for finding in await check.examine(self.fake)]
+from agent.diagnostics.probes.cards import Outcome, PcscCards, Reader
+from agent.diagnostics.probes.journal import heard
+from agent.diagnostics.versions import VERSIONS
+from tests.harness.diagnosed import module, token
+from tests.harness.machine_of_files import EMPTY, EXCLUSIVE, MUTE, PRESENT, RUTOKEN, RUTOKEN_ATR, Made
 
 
 @pytest.fixture
@@ -280,23 +224,110 @@ async def test_a_module_without_its_parts_and_a_proxy_are_told(made: Made) -> No
     assert await made.found(modules_copies.CHECK) == [("proxy", "warning")]
 
 
-async def test_containers_speed_providers_and_remote_sessions(made: Made) -> None:
+async def test_containers_and_speed(made: Made) -> None:
     assert await made.found(tokens_container.CHECK) == [("none", "not_applicable")]
     made.fake.tokens = [token(foreign_container="CryptoPro CSP")]
     assert await made.found(tokens_container.CHECK) == [("foreign", "warning")]
     assert await made.found(modules_speed.CHECK) == [("quick", "ok")]
     made.fake.seconds = 12.0
     assert await made.found(modules_speed.CHECK) == [("slow", "warning")]
-    assert await made.found(providers_present.CHECK) == [("none", "not_applicable")]
-    made.write("opt/cprocsp/sbin/x", "")
-    assert await made.found(providers_present.CHECK) == [("one", "ok")]
-    made.write("opt/itcs/x", "")
-    assert await made.found(providers_present.CHECK) == [("several", "warning")]
-    assert await made.found(remote_session.CHECK) == [("local", "ok")]
-    made.look(XRDP_SESSION="1")
-    assert await made.found(remote_session.CHECK) == [("remote_with_readers", "ok")]
+
+
+async def test_a_device_that_keeps_files_alone_is_told(made: Made) -> None:
+    assert await made.found(hardware_passive.CHECK) == [("none", "ok")]
+    made.plug("1-1", "0a89", "0025", "Aktiv", "Rutoken lite")
+    assert await made.found(hardware_passive.CHECK) == [("passive", "warning")]
+    made.unplug()
+    assert await made.found(hardware_passive.CHECK) == [("no_device", "not_applicable")]
+
+
+async def test_a_port_at_which_something_fails_and_one_that_is_kept_out_are_told_by_the_kernels_words(
+    made: Made,
+) -> None:
+    made.unplug()
+    assert await made.found(hardware_usb.CHECK) == [("none", "not_applicable")]
+    made.hear(*heard("usb 1-1: device descriptor read/64, error -71\nusb usb1-port1: unable to enumerate USB device"))
+    assert await made.found(hardware_usb.CHECK) == [("port_fault", "error")]
+    made.hear(*heard("usb 1-1: Device is not authorized for usage"))
+    assert await made.found(hardware_usb.CHECK) == [("kept_out", "error")]
+
+
+async def test_why_the_driver_could_not_open_the_device_is_told_by_its_own_words(made: Made) -> None:
     made.show()
-    assert await made.found(remote_session.CHECK) == [("remote", "warning")]
+    made.hear(*heard("ccid_usb.c:669:OpenUSBByName() Can't libusb_open(1/7): LIBUSB_ERROR_ACCESS"))
+    assert await made.found(hardware_reader.CHECK) == [("forbidden", "error")]
+    made.hear(*heard("ccid_usb.c:793:OpenUSBByName() Can't claim interface 1/7: LIBUSB_ERROR_BUSY"))
+    assert await made.found(hardware_reader.CHECK) == [("taken_unknown", "error")]
+    made.write("sys/bus/usb/devices/1-1/power/runtime_status", "suspended\n")
+    assert await made.found(hardware_reader.CHECK) == [("asleep", "error")]
+    made.write("sys/bus/usb/devices/1-1/power/runtime_status", "active\n")
+    made.hear()
+    assert await made.found(hardware_reader.CHECK) == [("not_listed", "error")]
+
+
+async def test_a_reader_that_the_service_did_not_see_go_is_told(made: Made) -> None:
+    (made.root / "sys/bus/usb/devices/1-1/idVendor").unlink()
+    assert await made.found(pcsc_readers.CHECK) == [("gone", "warning")]
+    made.look(SSH_CONNECTION="192.0.2.1 1 192.0.2.2 22")
+    assert await made.found(pcsc_readers.CHECK) == [("card", "ok")], "it is plugged in at the other end"
+    made.look()
+    made.show(Reader("Gemalto PC Twin Reader 00 00", PRESENT, RUTOKEN_ATR))
+    assert await made.found(pcsc_readers.CHECK) == [("card", "ok")], "a card of that maker in another's reader"
+
+
+@pytest.mark.parametrize("state", [EXCLUSIVE, MUTE])
+async def test_a_card_that_cannot_be_read_is_told_once(made: Made, state: int) -> None:
+    made.fake.known_modules = [module(path="/usr/lib/librtpkcs11ecp.so", tokens=0)]
+    made.show(Reader(RUTOKEN, state, RUTOKEN_ATR))
+    assert await made.found(modules_device.CHECK) == [("no_device", "not_applicable")]
+    made.show(Reader("Reader 00 00", PRESENT, bytes.fromhex("3B00")))
+    assert ("not_recognized", "warning") in await made.found(modules_device.CHECK)
+
+
+async def test_a_virtual_machine_is_told_when_nothing_was_handed_to_it(made: Made) -> None:
+    assert await made.found(hardware_virtual.CHECK) == [("real", "not_applicable")]
+    made.write("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme hypervisor lahf_lm\n")
+    assert await made.found(hardware_virtual.CHECK) == [("has_devices", "ok")]
+    made.unplug()
+    assert await made.found(hardware_virtual.CHECK) == [("has_devices", "ok")], "a token that needs no reader"
+    made.fake.tokens = []
+    assert await made.found(hardware_virtual.CHECK) == [("nothing_passed", "warning")]
+
+
+async def test_without_a_service_it_is_not_said_that_tokens_are_missing(made: Made) -> None:
+    made.fake.tokens = []
+    assert await made.found(tokens_seen.CHECK) == [("none", "warning")]
+    made.show(outcome="stopped")
+    findings = await run(CHECKS, made.fake, areas=("pcsc", "modules", "tokens", "hardware", "remote", "policy"))
+    assert [finding.id for finding in findings if finding.status == "error"] == ["pcsc.service"]
+    assert {finding.status for finding in findings if finding.area == "tokens"} == {"unknown"}
+
+
+async def test_versions_are_compared_with_those_known(made: Made) -> None:
+    def rutoken(version: str) -> None:
+        facts = {"library_version": version}
+        made.fake.known_modules = [module(path="/usr/lib/librtpkcs11ecp.so", facts=facts)]
+
+    rutoken("2.3")
+    assert await made.found(modules_version.CHECK) == [("older", "warning"), ("of_distribution", "ok")]
+    (finding, _) = await modules_version.CHECK.examine(made.fake)
+    assert finding.facts["date"] == next(row.date for row in VERSIONS if row.name == "Rutoken")
+    rutoken("99.0")
+    assert await made.found(modules_version.CHECK) == [("newest", "ok"), ("of_distribution", "ok")]
+    made.fake.known_modules.append(
+        module(path="/opt/kontur.plugin/librtpkcs11ecp.so", facts={"library_version": "2.3"})
+    )
+    assert ("several", "warning") in await made.found(modules_version.CHECK)
+    no_driver(made)
+    made.fake.known_modules = [module(facts={"library_version": "1.0"})]
+    assert await made.found(modules_version.CHECK) == [("not_known", "not_applicable")]
+
+
+async def test_a_reader_that_opensc_was_told_to_ignore_is_told(made: Made) -> None:
+    made.write("etc/opensc/opensc.conf", 'app default {\n  ignored_readers = "Hello", "Aktiv Rutoken";\n}\n')
+    assert await made.found(modules_settings.CHECK) == [("reader_ignored", "warning")]
+    made.write("etc/opensc/opensc.conf", 'app default {\n  # ignored_readers = "Aktiv Rutoken";\n}\n')
+    assert await made.found(modules_settings.CHECK) == [("in_order", "ok")]
 
 
 def test_a_socket_of_the_service_that_nobody_serves_is_told_from_one_that_refuses(tmp_path: Path) -> None:
