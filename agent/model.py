@@ -55,6 +55,7 @@ class Listing(msgspec.Struct, frozen=True):
     certificates: tuple[CertificateEntry, ...]
     tokens: tuple[TokenState, ...]
     faults: tuple[ModuleFault, ...]
+    issuers: tuple[bytes, ...] = ()  # DER, of those that Pero keeps of its own
 
 
 def unwatched() -> None:

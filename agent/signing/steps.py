@@ -91,9 +91,9 @@ async def finish(ready: Ready, signature: bytes, levels: Levels, ask: Ask | None
 
 
 def chain_of(chosen: Candidate, listing: Listing) -> tuple[bytes, ...]:
-    """DER, of what lies beside the certificate and elsewhere."""
+    """DER, of what lies beside the certificate and elsewhere, and of the issuers that Pero keeps."""
     others = (other.der for other in listing.certificates)
-    return chain_for(chosen.description.der, (*chosen.entry.chain, *others))
+    return chain_for(chosen.description.der, (*chosen.entry.chain, *others, *listing.issuers))
 
 
 async def _task(request: SignRequest, chosen: Candidate, chain: tuple[bytes, ...], moment: datetime) -> Task:

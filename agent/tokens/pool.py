@@ -15,6 +15,7 @@ import msgspec
 
 from agent.algorithms import SignatureAlgorithm
 from agent.certificates.gost_keys import TYPES
+from agent.certificates.kept import kept_issuers
 from agent.errors import DigestLength, KeyFileDamaged, ModuleForbidden, ModuleSlow, PeroError, TokenAbsent
 from agent.ipc.pin import PinSource
 from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, TokenState
@@ -45,7 +46,7 @@ class ModuleState(msgspec.Struct, frozen=True):
 
 class TokenPool:
     """`modules` gives the paths of the PKCS#11 modules and is asked anew at each call, to which those of `policy` are
-    added in front; `key_files` is the folder of key files; `deadline`: seconds for one operation of a worker; `idle`:
+    added in front; `key_files` is the folder of key files, `issuers` that of issuers' certificates; `deadline`: seconds for one operation of a worker; `idle`:
     seconds after which an unused one ends."""
 
     def __init__(
@@ -53,6 +54,7 @@ class TokenPool:
         modules: Callable[[], Sequence[str]],
         key_files: Path,
         *,
+        issuers: Path | None = None,
         deadline: float = 30.0,
         idle: float = 60.0,
         policy: Policy | None = None,
@@ -61,6 +63,7 @@ class TokenPool:
         self._given = modules
         self._watcher = Watcher(self._look)
         self._folder = key_files
+        self._issuers = issuers
         self._deadline = deadline
         self._idle = idle
         self._orders = SignatureOrders()
@@ -101,7 +104,8 @@ class TokenPool:
         chosen = devices.best(found, self._watcher.atrs)
         faults += [ModuleFault(path, token.error, token.facts) for path, token in chosen if token.error]
         tokens = tuple(token.token for _, token in chosen if token.token)
-        return Listing(_certificates(chosen), tokens, tuple(faults))
+        issuers = kept_issuers(self._issuers) if self._issuers else ()
+        return Listing(_certificates(chosen), tokens, tuple(faults), issuers)
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
         """Readers and tokens that come and go while the block lasts: ``async with pool.changes() as changes: async
