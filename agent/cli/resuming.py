@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.errors import PeroError
 from agent.verification.documents import is_pdf, verify_any
-from agent.verification.report import Report, Status
+from agent.verification.report import Report, SignerReport, Status
 
 MAX_SIGNATURE = 256 << 20  # bytes; a larger one is not looked into, and made anew
 _UNKNOWN = frozenset({"not_signed", "content_missing", "certificate_missing", "algorithm_unsupported"})
@@ -28,11 +28,14 @@ def is_signed(document: Path, target: Path, now: datetime.datetime) -> bool:
         if is_pdf(signature):
             return _is_signed_pdf(document, signature, now)
         report = verify_any(signature, document, None, now)
-        if report.format == "xml" and report.attached:
-            return _is_good(report) and _is_around(document.read_bytes(), signature)
-        return _is_good(report)
+        beside = report.format != "xml" or {_kind(one) for one in report.signers} == {"content"}
+        return _is_good(report) and (beside or _is_around(document.read_bytes(), signature))
     except (PeroError, OSError):
         return False  # what is the matter is said when it is signed
+
+
+def _kind(signer: SignerReport) -> str:
+    return signer.coverage.kind if signer.coverage is not None else ""
 
 
 def _is_good(report: Report) -> bool:

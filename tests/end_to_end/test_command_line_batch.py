@@ -136,6 +136,104 @@ def test_what_is_signed_already_is_left_alone_and_the_rest_is_signed(pero: Comma
     assert (nothing_left.status, len(nothing_left.output.splitlines())) == (0, 12)
 
 
+def test_resuming_looks_at_what_was_signed_and_not_at_names(pero: CommandLine, token: SoftHsm) -> None:
+    assert pero.run("sign", *NAMES[:5], pin=PIN).status == 0
+    other, cut, foreign = (pero.folder / f"{name}.p7s" for name in NAMES[2:5])
+    (pero.folder / NAMES[1]).write_bytes(b"changed after signing\n")
+    other.write_bytes((pero.folder / f"{NAMES[0]}.p7s").read_bytes())
+    cut.write_bytes(cut.read_bytes()[:-20])
+    foreign.write_bytes(b"a note of mine\n")
+    before = (pero.folder / f"{NAMES[0]}.p7s").read_bytes()
+    ended = pero.run("sign", *NAMES[:6], "--resume", pin=PIN)
+    assert ended.status == 0, ended.complaint
+    assert ended.output.splitlines() == [
+        f"Signature is there already: {NAMES[0]}.p7s",
+        *(f"Signature written: {name}.p7s" for name in NAMES[1:6]),
+    ]
+    assert [line.split(".txt.p7s")[0] for line in ended.complaint.splitlines()] == [
+        f"What is in {name[:-4]}" for name in NAMES[1:5]
+    ]
+    assert (pero.folder / f"{NAMES[0]}.p7s").read_bytes() == before
+    all_accepted(pero, token, NAMES[:6])
+
+
+XML = b'<?xml version="1.0"?>\n<order><item>tea</item></order>\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (b"text\n", ("--attached",)),
+        (b"text\n", ("--encoding", "base64")),
+        (pdf.plain(), ("--format", "pades")),
+        (XML, ("--format", "xades")),
+        (XML, ("--format", "xmldsig", "--packaging", "enveloping")),
+        (XML, ("--format", "xmldsig", "--packaging", "detached")),
+    ],
+    ids=["attached", "base64", "pdf", "enveloped", "enveloping", "beside"],
+)
+def test_every_kind_of_signature_is_known_again_and_not_that_of_another_content(
+    pero: CommandLine, token: SoftHsm, content: bytes, options: tuple[str, ...]
+) -> None:
+    name = "a.pdf" if content.startswith(b"%PDF") else "a.xml" if content == XML else "a.txt"
+    (pero.folder / name).write_bytes(content)
+    for _ in range(2):
+        ended = pero.run("sign", name, *options, "--resume", "--json", pin=PIN)
+        assert ended.status == 0, ended.complaint
+    assert [row.get("signed_before") for row in ended.json] == [True]
+    changed = content.replace(b"te", b"co") if not content.startswith(b"%PDF") else content + b"% another\n"
+    (pero.folder / name).write_bytes(changed)
+    ended = pero.run("sign", name, *options, "--resume", "--json", pin=PIN)
+    assert [row.get("signed_before") for row in ended.json] == [None]
+    ended = pero.run("sign", name, *options, "--resume", "--json", pin=PIN)
+    assert [row.get("signed_before") for row in ended.json] == [True]
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["the command", "its agent"])
+def test_what_was_signed_before_a_sudden_end_is_good_and_the_rest_is_resumed(
+    pero: CommandLine, shim: Shim, running: bool
+) -> None:
+    with contextlib.ExitStack() as stack:
+        agent = stack.enter_context(pero.agent()) if running else None
+        with signing(pero) as process:
+            until(lambda: len(signatures(pero)) > 2, "some signatures")
+            if agent is not None:
+                os.killpg(agent.pid, signal.SIGKILL)
+                output, complaint = process.communicate(timeout=60)
+                assert process.returncode == 1, complaint
+                assert "Traceback" not in complaint
+            else:
+                process.kill()
+                process.communicate(timeout=60)
+    done = signatures(pero)
+    all_accepted(pero, shim.token, [path.name.removesuffix(".p7s") for path in done])
+    assert {path.name for path in pero.folder.iterdir() if path.name.startswith(".")} == set()
+    if running:
+        resumed(pero, shim, output, complaint)
+    else:
+        shim.behaves()
+    assert pero.run("sign", *NAMES, "--resume", pin=PIN).status == 0
+    all_accepted(pero, shim.token, NAMES)
+    assert pero.run("journal", "verify").status == 0
+
+
+def test_a_disk_that_is_full_costs_that_signature_and_not_the_others(pero: CommandLine, token: SoftHsm) -> None:
+    """The limit of a file's size stands for the disk: what is attached does not fit, the others do."""
+    (pero.folder / NAMES[3]).write_bytes(bytes(300_000))
+    limited = f"ulimit -f 200; exec {PERO} sign --attached --pin-fd 3 {' '.join(map(repr, NAMES))} 3< pin"
+    (pero.folder / "pin").write_text(f"{PIN}\n")
+    with pero.agent():
+        done = subprocess.run(
+            ["bash", "-c", f"trap '' XFSZ; {limited}"], env=pero.environment, cwd=pero.folder, capture_output=True,
+            text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert sorted(path.name for path in pero.folder.glob("*.p7m")) == [
+        f"{name}.p7m" for name in NAMES if name != NAMES[3]
+    ]
+    assert done.stderr.startswith(f"Not signed: {NAMES[3]}. The file cannot be written")
+
+
 @pytest.mark.parametrize(
     "options",
     [("--co-sign", "x.p7s"), ("--counter-sign", "x.p7s"), ("--resume", "--force"), ("-o", "no-folder"), (NAMES[0],)],
