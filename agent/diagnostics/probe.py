@@ -17,11 +17,13 @@ from agent.diagnostics.probes import rights
 from agent.diagnostics.probes.cards import Cards, PcscCards
 from agent.diagnostics.probes.clock import Clock, LinuxClock
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
+from agent.diagnostics.probes.host import Host, RealHost
 from agent.diagnostics.probes.journal import Journal, SystemJournal
 from agent.diagnostics.probes.logins import LinuxLogins, Logins
 from agent.diagnostics.probes.network import Network, RealNetwork
 from agent.diagnostics.probes.policies import LinuxPolicies, Policies
 from agent.diagnostics.probes.products import LinuxProducts, Products
+from agent.diagnostics.probes.profiles import LinuxProfiles, Profiles
 from agent.diagnostics.probes.system import LinuxSystem, System
 from agent.diagnostics.probes.trust import RealTrust, Trust
 from agent.diagnostics.probes.usb import LinuxUsb, Usb
@@ -59,6 +61,8 @@ class Probe(Protocol):
     network: Network
     clock: Clock
     trust: Trust
+    profiles: Profiles
+    host: Host
 
     def settings(self) -> config.Settings:
         """Those of the person, with what the administrator decided; defaults where they cannot be read."""
@@ -120,7 +124,7 @@ class Probe(Protocol):
 
 
 class Machine:
-    """The real machine. An async context manager: it keeps one session with the agent open."""
+    """The real machine. An async context manager: where no agent runs, the same parts live here until its end."""
 
     def __init__(
         self,
@@ -144,10 +148,11 @@ class Machine:
         self.network: Network = RealNetwork(self.settings, environment)
         self.clock: Clock = LinuxClock(self.settings, environment, self.network, root)
         self.trust: Trust = RealTrust(self.settings, environment, self.now, locations.issuers, root)
+        self.profiles: Profiles = LinuxProfiles(Path(environment.get("HOME") or Path.home()), root)
+        self.host: Host = RealHost(dict(environment))
         self._locations = locations
         self._environment = environment
         self._session = session
-        self._line = asyncio.Lock()  # one call at a time, as the local socket wants it
         self._keeper: asyncio.Task[None] | None = None  # opens the session and closes it, in one task
         self._opened: asyncio.Future[Call] | None = None
         self._asked: dict[str, asyncio.Task[dict[str, Any]]] = {}
@@ -181,16 +186,21 @@ class Machine:
         return True
 
     async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """A method of the command role: of the running agent, or of the same parts here where none runs."""
+        """A method of the command role: of the running agent, each on a connection of its own; or of the same parts here
+        where none runs. So a module that hangs is waited for once by all who ask about modules."""
+        if await self.agent_answers():
+            async with self._session() as own:
+                return await self._timed(own, method, parameters)
         if self._opened is None:
             self._opened = asyncio.get_running_loop().create_future()
             self._keeper = asyncio.create_task(self._keep(self._opened))
-        call = await asyncio.shield(self._opened)
-        async with self._line:
-            begun = time.monotonic()
-            result = await call(method, parameters)
-            self._seconds[method] = time.monotonic() - begun
-            return result
+        return await self._timed(await asyncio.shield(self._opened), method, parameters)
+
+    async def _timed(self, call: Call, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        begun = time.monotonic()
+        result = await call(method, parameters)
+        self._seconds[method] = time.monotonic() - begun
+        return result
 
     async def _keep(self, opened: asyncio.Future[Call]) -> None:
         """Hold the session open until this task is cancelled. What opening it raises goes to those who call."""

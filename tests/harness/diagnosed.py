@@ -15,10 +15,11 @@ from agent.diagnostics.probes.journal import Journal, Said
 from agent.diagnostics.probes.logins import LinuxLogins, Logins
 from agent.diagnostics.probes.policies import LinuxPolicies, Policies
 from agent.diagnostics.probes.products import LinuxProducts, Products
+from agent.diagnostics.probes.profiles import LinuxProfiles, Profiles
 from agent.diagnostics.probes.system import LinuxSystem, System
 from agent.diagnostics.probes.usb import LinuxUsb, Usb
 from native_host.manifests import BROWSERS, Browser, content
-from tests.harness.diagnosed_network import FakeClock, FakeNetwork, FakeTrust, sources
+from tests.harness.diagnosed_network import FakeClock, FakeHost, FakeNetwork, FakeTrust, sources
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOWHERE = Path("/nowhere")  # nothing is known of this machine
@@ -82,6 +83,8 @@ class Fake:
         self.clock = FakeClock()
         self.network = FakeNetwork()
         self.trust = FakeTrust()
+        self.profiles: Profiles = LinuxProfiles(NOWHERE, NOWHERE, lambda _: None)
+        self.host = FakeHost()
         self.set = Settings()
         self.called: list[str] = []
 

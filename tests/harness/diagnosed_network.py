@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agent.certificates.description import Description
 from agent.diagnostics.probes.clock import Source, Zone
+from agent.diagnostics.probes.host import Reply
 from agent.diagnostics.probes.network import Trial
 from agent.diagnostics.probes.trust import Asked
+from native_host.manifests import Family
 
 
 class FakeClock:
@@ -60,6 +64,16 @@ class FakeTrust:
 
     async def state(self, certificate: Description, issuer: Description) -> list[Asked]:
         return self.told
+
+
+class FakeHost:
+    """What the native messaging host answers."""
+
+    def __init__(self) -> None:
+        self.reply = Reply("answers", "0.1.0")
+
+    async def ping(self, launcher: Path, family: Family) -> Reply:
+        return self.reply
 
 
 class FakeNetwork:
