@@ -65,13 +65,14 @@ def test_what_pero_writes_comes_to_prometheus_and_the_alerts_of_it_fire(line: Co
     ends = {"end": f"{now + timedelta(days=9):%Y-%m-%d}", "key_end": f"{now - timedelta(days=9):%Y-%m-%d}"}
     made = run(began=now)
     ending = Finding("certificates.usable", "ends_soon", "warning", {"thumbprint": "ab" * 32, **ends})
-    made = made._replace(findings=(*made.findings[:-4], ending, made.findings[-3]))
-    (tmp_path / "figures" / "pero-1000.prom").write_text(as_text(figures(made)))
+    made = made._replace(findings=(*made.findings[:-4], ending, made.findings[-3]), user=os.getuid() + 1)
+    (tmp_path / "figures" / "pero-another.prom").write_text(as_text(figures(made)))
     with exporter(tmp_path / "figures") as url:
         target = url.removeprefix("http://").removesuffix("/metrics")
         with prometheus(tmp_path / "server", configuration(target, FLEET / "alerts.yml")) as server:
-            (row,) = until(server, 'pero_check_severity{check="agent.running", user="0"}')
-            assert row["value"][1] == "2", "the command's own file: the agent does not run"
+            user = os.getuid()
+            (row,) = until(server, f'pero_finding{{check="agent.running", case="not_running", user="{user}"}}')
+            assert row["value"][1] == "1", "the command's own file: the agent does not run"
             assert value(server, "node_textfile_scrape_error")[0]["value"][1] == "0"
             assert len(until(server, 'ALERTS{alertname="PeroCertificateEndsSoon", alertstate="firing"}')) == 1
             fired = {one["metric"]["alertname"] for one in value(server, 'ALERTS{alertstate="firing"}')}

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -13,12 +14,13 @@ import urllib.request
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from agent.diagnostics.base import Finding
 from agent.diagnostics.fleet.figures import Run
 
 PROMETHEUS, EXPORTER, PROMTOOL = "/usr/bin/prometheus", "/usr/bin/prometheus-node-exporter", "/usr/bin/promtool"
+SELF = "SELF"  # in a configuration: the address of this Prometheus
 READY = 60.0  # seconds until a program answers
 CANARIES = ("Канарейкин", "LABEL-canary", "7070-serial", "/home/canary", "canary.example", "Reader Канарейка")
 
@@ -55,17 +57,19 @@ def free_port() -> int:
 @contextlib.contextmanager
 def program(*words: str | Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server; ready when it answers at `url`."""
-    process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - closed below; a pipe that nobody reads would fill
+    process = subprocess.Popen([str(word) for word in words], stdout=said, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + READY
         while not _answers(url):
-            assert process.poll() is None, process.stdout and process.stdout.read().decode(errors="replace")
+            assert process.poll() is None, _whole(said)
             assert time.monotonic() < deadline, f"{words[0]} does not answer"
             time.sleep(0.1)
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.wait(timeout=60)
+        said.close()
 
 
 @contextlib.contextmanager
@@ -83,7 +87,8 @@ def exporter(folder: Path) -> Iterator[str]:
 def prometheus(folder: Path, configuration: dict[str, Any], *more: str) -> Iterator[str]:
     """Debian's Prometheus; its address. `configuration` is prometheus.yml (JSON is YAML)."""
     url = f"http://127.0.0.1:{free_port()}"
-    (folder / "prometheus.yml").write_text(json.dumps(configuration))
+    told = json.dumps(configuration).replace(SELF, url.removeprefix("http://"))
+    (folder / "prometheus.yml").write_text(told)
     words = (PROMETHEUS, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
              f"--web.listen-address={url.removeprefix('http://')}", *more)  # fmt: skip
     with program(*words, url=f"{url}/-/ready"):
@@ -97,6 +102,11 @@ def asked(url: str, **query: str) -> Any:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         return json.load(error)
+
+
+def _whole(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def _answers(url: str) -> bool:

@@ -1,5 +1,7 @@
 """Findings as figures: gauges with labels, few and of bounded number, the same for every way out.
 
+What is well has no series of its own: with one for each check ten thousand machines would cost a collector 700,000.
+
 Names, labels of tokens, serial numbers and paths are in none of them, unless the administrator's policy names the fact
 (`exported`). A certificate is told by the beginning of its thumbprint.
 """
@@ -11,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from agent.diagnostics.base import STATUSES, Finding, Status
+from agent.diagnostics.base import STATUSES, Finding
 from agent.errors import Fact
 
 ALLOWED = frozenset({
@@ -20,7 +22,6 @@ ALLOWED = frozenset({
     "sources", "thumbprint", "usb", "vendor", "version",
 })  # fmt: skip
 _NAMED_BY = ("driver", "browser", "provider", "product", "name")  # the fact that says whose version it is
-SEVERITY: Mapping[Status, int] = {"ok": 0, "warning": 1, "error": 2, "unknown": 3}
 _THUMBPRINT = 16  # hex digits
 _MOST = 32  # certificates or versions: a machine with more tells of the first
 _LONGEST = 100  # characters of a label's value
@@ -59,12 +60,11 @@ INFO = Metric("pero_info", "Pero on this machine; the value is always 1.")
 RAN = Metric("pero_run_timestamp_seconds", "When the doctor last ran, in Unix time.")
 TOOK = Metric("pero_run_duration_seconds", "How long that run took.")
 FINDINGS = Metric("pero_findings", "How many findings of each status the run made.")
-CHECK = Metric("pero_check_severity", "The worst that a check found: 0 well, 1 warning, 2 error, 3 cannot tell.")
 FINDING = Metric("pero_finding", "A finding that is not well; the value is how many of this kind there are.")
 EXPIRES = Metric("pero_certificate_expiry_timestamp_seconds", "When a certificate or its key ends, in Unix time.")
 VERSION = Metric("pero_driver_version", "The version of a driver, module or provider as a number to compare.")
 OFFSET = Metric("pero_clock_offset_seconds", "How far the clock of this machine is ahead of the true time.")
-METRICS = (INFO, RAN, TOOK, FINDINGS, CHECK, FINDING, EXPIRES, VERSION, OFFSET)
+METRICS = (INFO, RAN, TOOK, FINDINGS, FINDING, EXPIRES, VERSION, OFFSET)
 
 
 def figures(run: Run) -> list[Figure]:
@@ -77,7 +77,6 @@ def figures(run: Run) -> list[Figure]:
             Figure(FINDINGS, sum(one.status == status for one in run.findings), {"status": status})
             for status in STATUSES
         ),
-        *_checks(run),
         *_wrong(run),
         *_certificates(run),
         *_versions(run),
@@ -87,28 +86,15 @@ def figures(run: Run) -> list[Figure]:
     return [one._replace(labels={"user": user, **_bounded(one.labels)}) for one in found]
 
 
-def _checks(run: Run) -> Iterator[Figure]:
-    worst: dict[str, int] = {}
-    for finding in run.findings:
-        if finding.status in SEVERITY:
-            worst[finding.id] = max(worst.get(finding.id, 0), SEVERITY[finding.status], key=_weight)
-    for identifier, severity in worst.items():
-        yield Figure(CHECK, severity, {"check": identifier, "area": identifier.partition(".")[0]})
-
-
-def _weight(severity: int) -> int:
-    """An error weighs more than not to know."""
-    return {0: 0, 1: 2, 2: 3, 3: 1}[severity]
-
-
 def _wrong(run: Run) -> Iterator[Figure]:
     counted: dict[tuple[str, str, str], int] = {}
     for finding in run.findings:
-        if not finding.well and finding.case != "skipped":  # that it was not examined is told by CHECK
+        if not finding.well and finding.case != "skipped":  # what it waits for is told
             key = finding.id, finding.case, finding.status
             counted[key] = counted.get(key, 0) + 1
     for (identifier, case, status), number in counted.items():
-        yield Figure(FINDING, number, {"check": identifier, "case": case, "status": status})
+        area = identifier.partition(".")[0]
+        yield Figure(FINDING, number, {"area": area, "check": identifier, "case": case, "status": status})
 
 
 def _certificates(run: Run) -> Iterator[Figure]:
