@@ -35,15 +35,19 @@ class Asking(Generic[Answer]):
         self._failed: dict[str, Answer] = {}  # late errors that nobody has seen
         self._slow: set[str] = set()  # modules whose last question took longer than was waited
 
-    async def soon(self, paths: Sequence[str]) -> dict[str, Answer]:
-        """The answers that come at once; of other modules there is none. Their questions go on."""
+    async def soon(self, paths: Sequence[str], patience: float | None = None) -> dict[str, Answer]:
+        """The answers that come at once, or within `patience` seconds; of other modules there is none. Their questions
+        go on."""
         failed = {path: self._failed.pop(path) for path in paths if path in self._failed}
         left = [path for path in paths if path not in failed]
         warm = {path for path in left if path in self._slow or self._is_warm(path)}
         asked = {path: self._open.get(path) or asyncio.create_task(self._one(path)) for path in left}
         try:
-            await _wait([asked[path] for path in warm], PATIENCE)
-            await _wait([task for path, task in asked.items() if path not in warm], START_PATIENCE)
+            if patience is not None:
+                await _wait(list(asked.values()), patience)
+            else:
+                await _wait([asked[path] for path in warm], PATIENCE)
+                await _wait([task for path, task in asked.items() if path not in warm], START_PATIENCE)
         finally:
             for path, task in asked.items():
                 if not task.done() and path not in self._open:

@@ -46,8 +46,8 @@ class ModuleState(msgspec.Struct, frozen=True):
 
 class TokenPool:
     """`modules` gives the paths of the PKCS#11 modules and is asked anew at each call, to which those of `policy` are
-    added in front; `key_files` is the folder of key files, `issuers` that of issuers' certificates; `deadline`: seconds for one operation of a worker; `idle`:
-    seconds after which an unused one ends."""
+    added in front; `key_files` is the folder of key files, `issuers` that of issuers' certificates; `deadline`: seconds
+    for one operation of a worker; `idle`: seconds after which an unused one ends."""
 
     def __init__(
         self,
@@ -80,11 +80,12 @@ class TokenPool:
         paths = await self._places()
         return self._listed(dict(zip(paths, await asyncio.gather(*map(self._tokens, paths)), strict=True)))
 
-    async def listing_soon(self) -> Listing:
-        """The same for somebody who is there when the rest comes: a module that takes longer than a moment is not
-        waited for, but a row of `faults` with ModuleSlow. When it answers, `changes` has a change."""
+    async def listing_soon(self, patience: float | None = None) -> Listing:
+        """The same for somebody who is there when the rest comes: a module that takes longer than a moment, or than
+        `patience` seconds, is not waited for, but a row of `faults` with ModuleSlow. When it answers, `changes` has a
+        change."""
         paths = await self._places()
-        answers = await self._listings.soon(paths)
+        answers = await self._listings.soon(paths, patience)
         return self._listed({path: answers.get(path, ModuleSlow(module=path)) for path in paths})
 
     async def _places(self) -> tuple[str, ...]:

@@ -68,3 +68,15 @@ async def test_a_slow_module_is_listed_as_soon_as_it_answers(shim: Shim, tmp_pat
             while faults(listing := await pool.listing_soon()):  # a loaded machine may be slow once more
                 await answer_of(shim.path, changes)
         assert found(listing, shim.token)
+
+
+async def test_a_command_waits_for_a_slow_module_and_names_one_that_hangs(shim: Shim, tmp_path: Path) -> None:
+    pool = TokenPool(lambda: [shim.path, MODULE], tmp_path / "key-files", deadline=600)
+    async with opened(pool), asyncio.timeout(100):  # far from the deadline
+        await pool.listing()
+        shim.does("C_GetTokenInfo sleep 500")
+        assert faults(await pool.listing_soon(60)) == []
+        shim.does("C_GetTokenInfo hang")
+        listing = await pool.listing_soon(1)
+        assert faults(listing) == [(shim.path, ModuleSlow.name)]
+        assert found(listing, shim.token).token.module == MODULE

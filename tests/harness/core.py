@@ -133,7 +133,7 @@ class MemoryTokens:
         tokens = tuple({entry.token.serial: entry.token for entry in self.entries}.values())
         return Listing(tuple(self.entries), tokens, tuple(self.faults))
 
-    async def listing_soon(self) -> Listing:
+    async def listing_soon(self, patience: float | None = None) -> Listing:
         return await self.listing()
 
     async def sign(

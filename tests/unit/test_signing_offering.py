@@ -34,7 +34,7 @@ class Tokens:
         self.waited += 1
         return await self._core.tokens.listing()
 
-    async def listing_soon(self) -> Listing:
+    async def listing_soon(self, patience: float | None = None) -> Listing:
         whole = await self._core.tokens.listing()
         if self.answered:
             return whole

@@ -17,6 +17,9 @@ from agent.signing.fitting import OTHER_DIGEST, Candidate, candidates, left_out,
 from agent.texts.errors import error_text
 
 
+_PATIENCE = 5.0  # seconds; a module that hangs is named, and the others are shown
+
+
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     filter: Filter = Filter()
     digest_algorithm: str | None = None
@@ -25,7 +28,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def certificates(services: Services, _caller: Caller, parameters: Parameters) -> dict[str, Any]:
     """What does not fit is listed too, with its `misfits`: this is for the person, and for no page."""
-    listing = await services.tokens.listing()
+    listing = await services.tokens.listing_soon(_PATIENCE)
     digests = (digest_named(parameters.digest_algorithm),) if parameters.digest_algorithm is not None else ()
     fitting = candidates(listing, parameters.filter, services.now())
     able = signing_with(fitting, digests, parameters.padding)
