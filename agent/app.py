@@ -87,7 +87,9 @@ class Composition:
         self.policy = load_policy() if policy is None else policy
         self.prompter: Prompter = WindowPrompter(environment) if prompter is None else prompter
         self.journal = Journal(places.journal, now, system_log())
-        self.tokens = TokenPool(lambda: find_modules(_added_modules(places)), places.key_files, issuers=places.issuers, policy=self.policy)
+        self.tokens = TokenPool(
+            lambda: find_modules(_added_modules(places)), places.key_files, issuers=places.issuers, policy=self.policy
+        )
 
         def current() -> Settings:
             return self.policy.over(load_settings(places.settings))
