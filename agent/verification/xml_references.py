@@ -25,6 +25,7 @@ from agent.xml.names import BASE64, ENVELOPED, SMEV, ds
 _POINTER = re.compile(r"#xpointer\(id\((?:'([^']*)'|\"([^\"]*)\")\)\)")
 _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _PREFIXES = f"{{{_EXCLUSIVE}}}InclusiveNamespaces"
+_DEFAULT = "#default"  # in a PrefixList: the namespace without a prefix
 _INCLUSIVE = CANONICAL_METHODS["inclusive"]
 _LABEL = 200  # characters of an element's path that are told
 Node = etree._Element | etree._ElementTree
@@ -117,6 +118,8 @@ def prefixes_of(method: etree._Element) -> tuple[str, ...]:
         if one.tag != _PREFIXES or not method.get("Algorithm", "").startswith(_EXCLUSIVE):
             raise Unsupported
         found = tuple(one.get("PrefixList", "").split())
+        if _DEFAULT in found:  # lxml leaves it out, and the form would be another one
+            raise Unsupported
     return found
 
 

@@ -217,7 +217,10 @@ def _reference(
         return _Reference(["content_missing" if missing else "reference_unclear"], None, False)
     except Unsupported:
         return _Reference(["transform_unsupported"], None, False)
-    own = reference.get("Type") == SIGNED_PROPERTIES and properties is not None and target.node is properties
+    of_properties = reference.get("Type") == SIGNED_PROPERTIES
+    own = of_properties and properties is not None and target.node is properties
+    if of_properties and not own:  # of another signature, or of several
+        return _Reference(["damaged"], target, False)
     if target.node is None and case.content is None:
         return _Reference(["content_missing"], target, False)
     try:
