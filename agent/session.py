@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from agent.config import Locations, locations, secure_folder
@@ -62,10 +62,11 @@ async def _let_go(places: Locations, seconds: float) -> bool:
 
 @asynccontextmanager
 async def command_session(
-    environment: Mapping[str, str], pin: PinChoice, notified: Notified = unheard
+    environment: Mapping[str, str], pin: PinChoice, notified: Notified = unheard, *, watches: bool = False
 ) -> AsyncIterator[Call]:
     """Calls for one command: of the running agent, or of the same objects here, under the same lock.
 
+    `watches`: it only looks, for as long as it likes; an agent may start beside it.
     Raises NotRunning where an agent holds the lock and does not answer. `pin.descriptor` stays the caller's.
     """
     places = locations(environment)
@@ -82,14 +83,17 @@ async def command_session(
                 call: Call = client.call
                 break
             secure_folder(places.state)
+            lock = stack.enter_context(ExitStack())
             try:
-                stack.enter_context(alone(places.lock))
+                lock.enter_context(alone(places.lock))
             except AlreadyRunning:  # one is starting, or being stopped
                 if loop.time() > deadline:
                     raise NotRunning() from None
                 await asyncio.sleep(0.05)
             else:
                 call = await stack.enter_async_context(_composed(environment, places, pin, notified))
+                if watches:
+                    lock.close()
                 break
         yield call
 

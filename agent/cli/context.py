@@ -45,17 +45,17 @@ class Context:
         return asyncio.run(coroutine)
 
     def session(
-        self, pin: PinChoice | None = None, notified: Notified | None = None
+        self, pin: PinChoice | None = None, notified: Notified | None = None, *, watches: bool = False
     ) -> AbstractAsyncContextManager[Call]:
         """The running agent over the local socket, or the same objects here where none runs.
 
         `pin`: who gives the PIN where one is needed (see agent.cli.asking); without it, the window.
-        `notified`: told what the agent says by itself.
+        `notified`: told what the agent says by itself. `watches`: an agent may start beside it.
         """
         from agent.session import command_session
         from agent.transport.client import PinChoice, unheard
 
-        return command_session(self.environment, pin or PinChoice("window"), notified or unheard)
+        return command_session(self.environment, pin or PinChoice("window"), notified or unheard, watches=watches)
 
 
 def context_from(environment: Mapping[str, str]) -> Context:

@@ -190,9 +190,19 @@ class _Asker:
         if ask.protected_path:  # the reader asks; a wrong PIN is not tried again without the person
             self._send(None if ask.retry else bytearray())
             return
+        if ask.final_try and not self._dares():
+            self._send(None)
+            return
         typed = self._new(ask) if ask.purpose == "new_pin" else self._typed(self._key(ask.purpose))
         if typed is not None:
             self._send(typed if typed else None)
+
+    def _dares(self) -> bool:
+        """The last try wants the whole word first."""
+        word = self._context.text("asking.last_try_word")
+        self._terminal.write(self._context.text("asking.last_try_sure", word=word) + " ")
+        typed = self._terminal.read_line((self._channel.fileno(), self._stopped)) or bytearray()
+        return typed.decode(errors="replace").strip().casefold() == word
 
     def _typed(self, key: str) -> bytearray | None:
         with self._terminal.hidden():

@@ -9,11 +9,19 @@ from typing import Any
 import click
 
 from agent.cli import token_contents, token_keys, token_pins
-from agent.cli.asking import pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.listing import DATE
 from agent.cli.output import complain, plain, say
-from agent.cli.token_choice import Row, Session, answer_in_window, name_of, object_name, token_argument, with_token
+from agent.cli.token_choice import (
+    Row,
+    Session,
+    answer_in_window,
+    name_of,
+    object_name,
+    pin_options,
+    token_argument,
+    with_token,
+)
 from agent.model import KEY_FILES
 from agent.texts.standards import standard
 
@@ -86,7 +94,7 @@ async def _listed(context: Context) -> dict[str, Any]:
 async def _watched(context: Context, as_json: bool) -> None:
     """The tokens that are there, then each that comes or goes, until Ctrl-C."""
     known: dict[str, Row] = {}
-    async with context.session() as call:
+    async with context.session(watches=True) as call:
         tokens = (await call("token_list", {}))["tokens"]
         while True:
             now = {json.dumps(name_of(token), sort_keys=True): token for token in tokens}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from agent.cli.asking import Kind, asking, kind_of
+from agent.cli import asking
+from agent.cli.asking import Kind
 from agent.cli.context import Context
 from agent.cli.output import complain, plain
 from agent.errors import ObjectAbsent, TokenAbsent, WindowUnavailable
@@ -22,8 +23,34 @@ KINDS = ("certificate", "key", "data")
 _HEX = re.compile("([0-9a-f]{2})+")
 _SHORTEST = 8  # digits of a thumbprint that is cut short
 
+_LAST_TRY = "pero.last_try"  # in the command's context: a descriptor may spend the last try
+_NAMED = "pero.token"  # in the command's context: what --token says, where the token may be an argument too
+
+
+def _remember(key: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    def keep(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        context.meta[key] = value
+
+    return keep
+
+
+def pin_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those of all commands, and the word for the last try."""
+    last = click.option(
+        "--last-try", is_flag=True, expose_value=False, callback=_remember(_LAST_TRY), help="token.option.last_try"
+    )
+    return asking.pin_options(last(command))
+
+
 token_option = click.option("--token", "wanted", metavar="TOKEN", help="token.option.token")
-token_argument = click.argument("wanted", metavar="[TOKEN]", required=False)
+
+
+def token_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--token`, which may be said without its name here."""
+    named = click.option(
+        "--token", "named", metavar="TOKEN", expose_value=False, callback=_remember(_NAMED), help="token.option.token"
+    )
+    return click.argument("wanted", metavar="[TOKEN]", required=False)(named(command))
 
 
 class Session(NamedTuple):
@@ -53,10 +80,13 @@ def with_token(
     *,
     question: str = "asking.pin",
     key_files: bool = False,
+    officer: bool = False,
 ) -> Row:
-    """Open a session, choose the token, do the work. `key_files`: they count as tokens."""
-    kind = kind_of(context, ask, pin_fd)
-    token = context.run(_chosen(context, wanted, kind, key_files))
+    """Open a session, choose the token, do the work. `key_files`: they count as tokens. `officer`: the secret is the
+    security officer's."""
+    kind = asking.kind_of(context, ask, pin_fd)
+    token = context.run(_chosen(context, _wanted(context, wanted), kind, key_files))
+    _check_last_try(context, token, kind, officer=officer)
     if token["module"] == KEY_FILES:
         question = {"asking.pin": "asking.passphrase", "asking.old_pin": "asking.old_passphrase"}.get(
             question, question
@@ -66,8 +96,23 @@ def with_token(
         async with context.session(choice) as call:
             return await work(Session(context, call, kind, token))
 
-    with asking(context, kind, pin_fd, question) as choice:
+    with asking.asking(context, kind, pin_fd, question) as choice:
         return context.run(run())
+
+
+def _wanted(context: Context, given: str | None) -> str | None:
+    """Raises click.UsageError where two tokens are named."""
+    named = click.get_current_context().meta.get(_NAMED)
+    if given is not None and named not in (None, given):
+        raise click.UsageError(context.text("token.named_twice"))
+    return named if given is None else given
+
+
+def _check_last_try(context: Context, token: Row, kind: Kind, *, officer: bool) -> None:
+    """A script spends the last try only where it says so; persons are asked again. Raises click.UsageError."""
+    is_last = token["so_pin_final_try" if officer else "pin_final_try"]
+    if is_last and kind == "descriptor" and not click.get_current_context().meta.get(_LAST_TRY):
+        raise click.UsageError(context.text("token.last_try"))
 
 
 def name_of(token: Row) -> Row:

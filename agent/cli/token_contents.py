@@ -10,10 +10,18 @@ import click
 
 from agent.api.files import open_file, unreadable
 from agent.certificates import pem
-from agent.cli.asking import pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import complain, plain, say
-from agent.cli.token_choice import Row, Session, answer_in_window, object_name, parse, token_option, with_token
+from agent.cli.token_choice import (
+    Row,
+    Session,
+    answer_in_window,
+    object_name,
+    parse,
+    pin_options,
+    token_option,
+    with_token,
+)
 from agent.errors import CertificateDamaged, DocumentTooLarge, Refused
 
 MAX_CERTIFICATE = 1 << 20  # bytes

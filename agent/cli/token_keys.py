@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from agent.certificates.request import ATTRIBUTES, KEY_USAGES
-from agent.cli.asking import pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import plain, say
 from agent.cli.token_choice import (
@@ -19,6 +18,7 @@ from agent.cli.token_choice import (
     answer_in_window,
     only_key,
     parse,
+    pin_options,
     token_argument,
     token_option,
     with_token,

@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from agent.cli.asking import pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import say
-from agent.cli.token_choice import Row, Session, answer_in_window, token_argument, with_token
+from agent.cli.token_choice import Row, Session, answer_in_window, pin_options, token_argument, with_token
 
 
 @click.command("change-pin", help="command.token.change_pin.help")
@@ -31,7 +30,7 @@ def change_pin(context: Context, wanted: str | None, ask: str | None, pin_fd: in
 @json_option
 @click.pass_obj
 def unblock(context: Context, wanted: str | None, ask: str | None, pin_fd: int | None, as_json: bool) -> None:
-    result = with_token(context, wanted, ask, pin_fd, _asked("token_unblock"))
+    result = with_token(context, wanted, ask, pin_fd, _asked("token_unblock"), officer=True)
     _say(result, as_json, context.text("token.unblocked"))
 
 
@@ -41,7 +40,7 @@ def unblock(context: Context, wanted: str | None, ask: str | None, pin_fd: int |
 @json_option
 @click.pass_obj
 def set_pin(context: Context, wanted: str | None, ask: str | None, pin_fd: int | None, as_json: bool) -> None:
-    result = with_token(context, wanted, ask, pin_fd, _asked("token_set_pin"))
+    result = with_token(context, wanted, ask, pin_fd, _asked("token_set_pin"), officer=True)
     _say(result, as_json, context.text("token.pin_set"))
 
 
