@@ -100,7 +100,10 @@ def advice(finding: Finding, language: str) -> str:
         return _error(finding, error_advice, language)
     if finding.case in _COMMON:
         return text(f"check.{finding.case}.advice", language)
-    return text(f"check.{finding.id}.{finding.case}.advice", language, **shown_facts(finding))
+    # Where the ways of another system than Linux differ, a check tells which it is.
+    facts = shown_facts(finding)
+    keys = (f"check.{finding.id}.{finding.case}.advice_{facts.get('system')}",)
+    return _first((*keys, f"check.{finding.id}.{finding.case}.advice"), language, facts)
 
 
 def summary(findings: Sequence[Finding], language: str) -> str:

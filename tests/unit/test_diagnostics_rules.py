@@ -32,6 +32,8 @@ from agent.diagnostics.checks import (
 from agent.diagnostics.probes.journal import heard
 from agent.diagnostics.probes.policies import LinuxPolicies
 from agent.diagnostics.probes.products import LinuxProducts, numbers
+from agent.diagnostics.probes.system import LinuxSystem
+from agent.diagnostics.report import advice
 from tests.harness.diagnosed import token
 from tests.harness.machine_of_files import Made
 
@@ -227,3 +229,18 @@ async def test_every_check_of_these_areas_holds_on_an_empty_machine(tmp_path: Pa
     made.show()
     findings = await run(CHECKS, made.fake, areas=("hardware", "pcsc", "providers", "remote", "policy"))
     assert {finding.status for finding in findings} <= {"ok", "not_applicable"}
+
+
+@pytest.mark.parametrize(("platform", "word"), [("win32", "services.msc"), ("darwin", "macOS"), ("linux", "systemctl")])
+async def test_advice_names_the_menus_of_the_system(made: Made, platform: str, word: str) -> None:
+    made.fake.system = LinuxSystem({}, made.root, platform)
+    made.show(outcome="stopped")
+    (finding,) = await pcsc_service.CHECK.examine(made.fake)
+    assert all(word in advice(finding, language) for language in ("ru", "en"))
+
+
+async def test_a_remote_session_of_windows_is_told_where_to_hand_cards_on(made: Made) -> None:
+    made.fake.system = LinuxSystem({"SM_REMOTESESSION": "1"}, made.root, "win32")
+    made.show()
+    (finding,) = await remote_session.CHECK.examine(made.fake)
+    assert "Смарт-карты" in advice(finding, "ru")

@@ -16,6 +16,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from agent.diagnostics.base import AREAS, STATUSES
+from agent.diagnostics.probes.system import SYSTEMS
 from agent.errors import ERRORS, PeroError
 from agent.texts.catalogue import DOMAINS, LANGUAGES, language_of, plural, text
 from agent.texts.errors import REASONS
@@ -230,6 +231,7 @@ def test_every_finding_is_worded_and_no_other_is() -> None:
             continue
         reasons = {f"check.{identifier}.{case}.why", f"check.{identifier}.why"} & set(known)
         wanted |= {advice, *(reasons or {f"check.{identifier}.why"})}
+        wanted |= {f"{advice}_{system}" for system in SYSTEMS.values()} & set(known)  # where their ways differ
     assert len(wanted) > 60
     assert {key for key in known if key.startswith("check.")} == wanted
 

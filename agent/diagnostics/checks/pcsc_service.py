@@ -24,9 +24,9 @@ async def examine(probe: Probe) -> list[Finding]:
     if view.outcome == "no_socket" and not system.has_program("pcscd"):
         return [Finding("pcsc.service", "not_installed", bad, {"install": system.install("pcscd")}, blocking=True)]
     if view.outcome == "no_socket":
-        return [Finding("pcsc.service", "not_running", bad, {"install": system.install("pcscd")}, blocking=True)]
+        return [Finding("pcsc.service", "not_running", bad, blocking=True)]
     if view.outcome == "stopped":
-        return [Finding("pcsc.service", "stopped", "error", blocking=True)]
+        return [Finding("pcsc.service", "stopped", "error", system.differs(), blocking=True)]
     if view.outcome == "refused":
         if system.hides_processes() or "polkit_blind" in await probe.journal.service():
             return [Finding("pcsc.service", "processes_hidden", "error", blocking=True)]

@@ -13,7 +13,7 @@ async def examine(probe: Probe) -> list[Finding]:
     if sign and readers:
         return [Finding("remote.session", "remote_with_readers", "ok", {"sign": sign})]
     if sign:
-        return [Finding("remote.session", "remote", "warning", {"sign": sign})]
+        return [Finding("remote.session", "remote", "warning", {"sign": sign, **probe.system.differs()})]
     login = probe.logins.own()
     if login is not None and not login.active and not readers:
         return [Finding("remote.session", "inactive", "warning")]

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from agent.errors import Fact
+
 _DEBIAN, _REDHAT, _ALT, _ARCH, _SUSE = "debian", "redhat", "alt", "arch", "suse"
 _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (  # ID or ID_LIKE of os-release(5)
     (_ALT, ("altlinux", "alt")),
@@ -44,6 +46,7 @@ _STORE = {
     _SUSE: "sudo cp ROOT.crt /etc/pki/trust/anchors/ && sudo update-ca-certificates",
     _ARCH: "sudo trust anchor ROOT.crt",
 }
+SYSTEMS = {"win32": "windows", "darwin": "macos"}  # whose ways differ from those of Linux
 _REMOTE = ("SSH_CONNECTION", "XRDP_SESSION", "SM_REMOTESESSION")
 
 
@@ -57,6 +60,10 @@ class Process(NamedTuple):
 class System(Protocol):
     def name(self) -> str:
         """What the system calls itself."""
+        ...
+
+    def differs(self) -> dict[str, Fact]:
+        """The fact `system` where it is none of Linux: advice then names its menus."""
         ...
 
     def user(self) -> str:
@@ -97,12 +104,16 @@ class System(Protocol):
 
 
 class LinuxSystem:
-    def __init__(self, environment: Mapping[str, str], root: Path = Path("/")) -> None:
+    def __init__(self, environment: Mapping[str, str], root: Path = Path("/"), platform: str = sys.platform) -> None:
+        self._platform = platform
         self._environment = environment
         self._root = root
 
     def name(self) -> str:
         return self._release().get("PRETTY_NAME", sys.platform)
+
+    def differs(self) -> dict[str, Fact]:
+        return {"system": SYSTEMS[self._platform]} if self._platform in SYSTEMS else {}
 
     def user(self) -> str:
         try:
