@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.benchmarks import batch, cms, doctor, gost, large, memory, null_call, signing, slow_module, starting, tokens
+from tests.benchmarks import batch, cms, doctor, fleet, gost, large, memory, null_call, signing, slow_module, starting, tokens
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.meter import MODULE
 from tests.harness.places import ROOT
 from tests.harness.whole import Desk, end
 
-PARTS = ("null", "sign", "start", "memory", "large", "gost", "cms", "slow", "tokens", "batch", "doctor")
+PARTS = ("null", "sign", "start", "memory", "large", "gost", "cms", "slow", "tokens", "batch", "fleet", "doctor")
 
 
 def main(parts: Iterable[str]) -> None:
@@ -48,6 +48,10 @@ def main(parts: Iterable[str]) -> None:
         if "doctor" in parts:
             _show("pero diagnose: three modules, a reader with a card", doctor.figures(Path(folder, "doctor")))
             if set(parts) == {"doctor"}:
+                return
+        if "fleet" in parts:
+            _show("Ten thousand machines", fleet.figures(Path(folder, "fleet")))
+            if set(parts) == {"fleet"}:
                 return
         if "tokens" in parts:
             _show("Signatures of a token", tokens.figures(Path(folder)))
