@@ -18,8 +18,8 @@ from agent.diagnostics.fleet.figures import Run, figures
 from agent.diagnostics.fleet.prometheus import as_text
 
 _DRIVERS = (
-    ("Rutoken", ("2.15", "2.17", "2.18", "2.19")),
-    ("ccid", ("1.4.36", "1.5.2", "1.7.1")),
+    ("Rutoken", ("2.18", "2.19", "2.19.1")),
+    ("ccid", ("1.5.2", "1.6.2", "1.7.1")),
     ("OpenSC", ("0.23", "0.27")),
 )
 _REQUEST = 1 << 16  # octets
@@ -32,20 +32,20 @@ def machine(number: int) -> bytes:
     now = datetime.now(UTC)
     findings = [_of_check(check.id, chance) for check in CHECKS]
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        end = now + timedelta(days=chance.randint(-60, 700))
+        end = now + timedelta(days=chance.randint(-5, 700))
         facts = {"thumbprint": f"{chance.getrandbits(256):064x}", "end": f"{end:%Y-%m-%d}"}
         findings.append(Finding("certificates.usable", "valid", "ok", facts))
     for name, versions in _DRIVERS:
-        version = chance.choice(versions)
+        version = "1.0" if chance.random() < 0.02 else chance.choice(versions)
         findings.append(Finding("modules.version", "newest", "ok", {"name": name, "version": version}))
-    offset = {"seconds": chance.choice((0, 0, 0, 1, 2, 400)), "sources": 4}
+    offset = {"seconds": 400 if chance.random() < 0.005 else chance.randint(0, 2), "sources": 4}
     findings.append(Finding("time.clock", "behind", "ok", offset))
     run = Run(findings, "0.1.0", "Debian GNU/Linux 12", 1000, now, chance.uniform(1, 3))
     return as_text(figures(run)).encode()
 
 
 def _of_check(identifier: str, chance: random.Random) -> Finding:
-    status: Status = chance.choices(("ok", "warning", "error", "unknown"), (940, 30, 20, 10))[0]
+    status: Status = chance.choices(("ok", "warning", "error", "unknown"), (9885, 100, 5, 10))[0]
     return Finding(identifier, "well" if status == "ok" else f"case_{chance.randint(1, 3)}", status)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -68,7 +70,7 @@ def ground(tmp_path: Path) -> Ground:
     for folder in (home / ".config/chromium", home / ".mozilla", root / "run/systemd/system", root / "usr/bin",
                    root / "etc/polkit-1", root / "usr/lib/systemd/system"):  # fmt: skip
         folder.mkdir(parents=True)
-    for program in ("systemctl", "install", "udevadm", "rm"):
+    for program in ("systemctl", "install", "udevadm", "rm", "timedatectl"):
         (root / "usr/bin" / program).touch()
     (root / "usr/lib/systemd/system/pcscd.socket").write_text("[Socket]\n")
     (root / "etc/group").write_text("root:x:0:\npcscd:x:107:\n")
@@ -230,7 +232,7 @@ def test_every_action_runs_a_program_of_the_system_and_no_shell() -> None:
     subjects = {"udev_rule": "0A89:0030", "udev_trigger": "0A89:0030", "polkit_rule": "1000:anna"}
     for name, action in ACTIONS.items():
         for command in (action.do(subjects.get(name, "")), *action.undo(subjects.get(name, ""))):
-            assert command.words[0] in ("systemctl", "install", "udevadm", "rm"), name
+            assert command.words[0] in ("systemctl", "install", "udevadm", "rm", "timedatectl"), name
 
 
 async def test_an_installed_service_is_enabled_and_started_and_that_is_undone(ground: Ground) -> None:
@@ -269,6 +271,29 @@ async def test_a_restart_leaves_nothing_to_be_undone(ground: Ground) -> None:
     await offering.perform(await only([Finding("pcsc.service", "stopped", "error")], ground), ground)
     assert asked(ground) == [("systemctl", "restart", "pcscd.socket", "pcscd.service")]
     assert offering.performed(ground) == []
+
+
+async def test_time_is_kept_where_the_system_has_a_service_for_it(ground: Ground) -> None:
+    found = [Finding("time.service", "none", "warning")]
+    assert await offering.offer(found, ground) == []
+    (ground.root / "usr/lib/systemd/system/systemd-timesyncd.service").write_text("[Service]\n")
+    await offering.undo(await offering.perform(await only(found, ground), ground), ground)
+    assert asked(ground) == [("timedatectl", "set-ntp", "true"), ("timedatectl", "set-ntp", "false")]
+
+
+async def test_a_port_is_taken_where_one_is_free(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Finding("agent.port", "none", "warning")]
+    with contextlib.ExitStack() as taken:
+        ports = []
+        for _ in range(2):
+            other = taken.enter_context(socket.create_server(("127.0.0.1", 0)))
+            ports.append(other.getsockname()[1])
+        monkeypatch.setattr("agent.config.LOOPBACK_PORTS", tuple(ports))
+        assert await offering.offer(found, ground) == []
+        other.close()
+        await offering.perform(await only(found, ground), ground)
+    assert isinstance(ground.agent, FakeAgent)
+    assert ground.agent.told == ["stop", "start"]
 
 
 async def test_a_device_is_given_to_the_service_where_the_system_has_its_group(ground: Ground) -> None:

@@ -88,6 +88,7 @@ ACTIONS: Mapping[str, Action] = {
         _plain("systemctl", "start", "pcscd.socket"), _then(("systemctl", "stop", "pcscd.socket", "pcscd.service"))
     ),
     "pcscd_restart": Action(_plain("systemctl", "restart", "pcscd.socket", "pcscd.service"), _then()),
+    "time_kept": Action(_plain("timedatectl", "set-ntp", "true"), _then(("timedatectl", "set-ntp", "false"))),
     "udev_rule": Action(_udev_rule, lambda subject: (Command(("rm", "-f", udev_path(subject))),)),
     "udev_trigger": Action(_udev_trigger, _then()),
     "polkit_rule": Action(_polkit_rule, lambda subject: (Command(("rm", "-f", polkit_path(subject))),)),

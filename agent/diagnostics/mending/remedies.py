@@ -12,9 +12,14 @@ def _cases(identifier: str, *cases: str) -> frozenset[tuple[str, str]]:
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy("service_enabled", _cases("pcsc.service", "not_running"), service.enable),
-    Remedy("service_restarted", _cases("pcsc.service", "stopped", "failed"), service.restart),
-    Remedy("session_admitted", _cases("pcsc.service", "refused", "refused_remote"), service.session_rule),
+    Remedy("service_restarted", _cases("pcsc.service", "stopped", "died", "failed"), service.restart),
+    Remedy(
+        "session_admitted",
+        _cases("pcsc.service", "refused", "refused_remote") | _cases("policy.pcsc", "card_refused"),
+        service.session_rule,
+    ),
     Remedy("device_admitted", _cases("hardware.reader", "forbidden"), service.device_rule),
+    Remedy("clock_kept", _cases("time.service", "none"), service.keep_time),
     Remedy("files_closed", _cases("agent.files", "writable", "readable"), own.permissions),
     Remedy(
         "manifests_written",

@@ -1,4 +1,5 @@
-"""Remedies for the smart-card service: its socket, a rule of udev for a device, a rule of polkit for this user.
+"""Remedies for services of the system: that of smart cards (its socket, a rule of udev for a device, a rule of polkit
+for this user) and that which keeps the time.
 
 Where the system is not one that systemd runs, or an administrator forbade the service (masked), nothing is offered.
 """
@@ -16,6 +17,7 @@ from agent.errors import MendFailed
 
 _BOOTED = "run/systemd/system"  # sd_booted(3)
 _UNIT = "pcscd.socket"
+_TIME_UNIT = "systemd-timesyncd.service"
 _UNIT_FOLDERS = ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _ENABLED = f"etc/systemd/system/sockets.target.wants/{_UNIT}"
 _GROUP = "pcscd"
@@ -57,6 +59,11 @@ def session_rule(_finding: Finding, ground: Ground) -> tuple[Step, ...]:
     return () if there else _possible(ground, "polkit_rule", subject)
 
 
+def keep_time(_finding: Finding, ground: Ground) -> tuple[Step, ...]:
+    """Where systemd's own service for it is installed and nothing keeps the time."""
+    return _possible(ground, "time_kept") if _is_installed(ground.root, _TIME_UNIT) else ()
+
+
 def _possible(ground: Ground, action: str, subject: str = "") -> tuple[Step, ...]:
     """The step, where its program is there. That rights may be missing is told with the command: somebody has them."""
     step = AsAdministrator(action, subject)
@@ -65,10 +72,10 @@ def _possible(ground: Ground, action: str, subject: str = "") -> tuple[Step, ...
     return (step,) if any((ground.root / folder / name).exists() for folder in folders) else ()
 
 
-def _is_installed(root: Path) -> bool:
+def _is_installed(root: Path, unit: str = _UNIT) -> bool:
     if not (root / _BOOTED).is_dir():
         return False
-    found = [root / folder / _UNIT for folder in _UNIT_FOLDERS]
+    found = [root / folder / unit for folder in _UNIT_FOLDERS]
     if any(path.is_symlink() and str(path.readlink()) == "/dev/null" for path in found):
         return False  # masked: somebody decided so
     return any(path.exists() for path in found)
