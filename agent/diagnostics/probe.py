@@ -21,6 +21,7 @@ from agent.diagnostics.probes.host import Host, RealHost
 from agent.diagnostics.probes.journal import Journal, SystemJournal
 from agent.diagnostics.probes.logins import LinuxLogins, Logins
 from agent.diagnostics.probes.network import Network, RealNetwork
+from agent.diagnostics.probes.pac import RealScripts, Scripts
 from agent.diagnostics.probes.policies import LinuxPolicies, Policies
 from agent.diagnostics.probes.products import LinuxProducts, Products
 from agent.diagnostics.probes.profiles import LinuxProfiles, Profiles
@@ -63,6 +64,7 @@ class Probe(Protocol):
     trust: Trust
     profiles: Profiles
     host: Host
+    scripts: Scripts
 
     def settings(self) -> config.Settings:
         """Those of the person, with what the administrator decided; defaults where they cannot be read."""
@@ -150,6 +152,7 @@ class Machine:
         self.trust: Trust = RealTrust(self.settings, environment, self.now, locations.issuers, root)
         self.profiles: Profiles = LinuxProfiles(Path(environment.get("HOME") or Path.home()), root)
         self.host: Host = RealHost(dict(environment))
+        self.scripts: Scripts = RealScripts(environment)
         self._locations = locations
         self._environment = environment
         self._session = session

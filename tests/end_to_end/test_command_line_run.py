@@ -131,7 +131,7 @@ def test_a_certificate_that_ends_soon_and_one_that_ended_are_told(pero: CommandL
     for days in (10, -3):
         made = make_key_file(pero.folder, "p256", days=days, name=f"{days}.p12")
         assert pero.run("keyfile", "add", made.path, pin=PASSPHRASE).status == 0
-    assert sorted(rows(pero)["certificates.usable"]) == [("ends_soon", "warning"), ("expired", "warning")]
+    assert sorted(rows(pero)["certificates.usable"]) == [("ends_soon", "warning"), ("expired_replaced", "ok")]
 
 
 def test_diagnosing_signs_nothing_and_logs_in_to_nothing(pero: CommandLine) -> None:

@@ -13,13 +13,14 @@ from agent.diagnostics.probes.cards import Cards, View
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
 from agent.diagnostics.probes.journal import Journal, Said
 from agent.diagnostics.probes.logins import LinuxLogins, Logins
+from agent.diagnostics.probes.pac import Scripts
 from agent.diagnostics.probes.policies import LinuxPolicies, Policies
 from agent.diagnostics.probes.products import LinuxProducts, Products
 from agent.diagnostics.probes.profiles import LinuxProfiles, Profiles
 from agent.diagnostics.probes.system import LinuxSystem, System
 from agent.diagnostics.probes.usb import LinuxUsb, Usb
 from native_host.manifests import BROWSERS, Browser, content
-from tests.harness.diagnosed_network import FakeClock, FakeHost, FakeNetwork, FakeTrust, sources
+from tests.harness.diagnosed_network import FakeClock, FakeHost, FakeNetwork, FakeScripts, FakeTrust, sources
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOWHERE = Path("/nowhere")  # nothing is known of this machine
@@ -85,6 +86,7 @@ class Fake:
         self.trust = FakeTrust()
         self.profiles: Profiles = LinuxProfiles(NOWHERE, NOWHERE, lambda _: None)
         self.host = FakeHost()
+        self.scripts: Scripts = FakeScripts()
         self.set = Settings()
         self.called: list[str] = []
 

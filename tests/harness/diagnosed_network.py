@@ -8,6 +8,7 @@ from agent.certificates.description import Description
 from agent.diagnostics.probes.clock import Source, Zone
 from agent.diagnostics.probes.host import Reply
 from agent.diagnostics.probes.network import Trial
+from agent.diagnostics.probes.pac import Verdict
 from agent.diagnostics.probes.trust import Asked
 from native_host.manifests import Family
 
@@ -74,6 +75,16 @@ class FakeHost:
 
     async def ping(self, launcher: Path, family: Family) -> Reply:
         return self.reply
+
+
+class FakeScripts:
+    """No proxy script is in use."""
+
+    async def desktop(self) -> str:
+        return ""
+
+    async def verdict(self, script: str, address: str) -> Verdict:
+        return Verdict("said")
 
 
 class FakeNetwork:

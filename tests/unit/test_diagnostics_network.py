@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import ssl
@@ -22,12 +23,15 @@ from agent.diagnostics.checks import (
     CHECKS,
     network_connection,
     network_inspection,
+    network_loopback,
     network_port80,
     network_proxy,
     network_timestamps,
     portals_reach,
 )
 from agent.diagnostics.probes.network import RealNetwork, Trial
+from agent.diagnostics.probes.pac import RealScripts
+from agent.diagnostics.probes.profiles import LinuxProfiles
 from agent.texts.catalogue import LANGUAGES
 from tests.harness.authority import Authority
 from tests.harness.diagnosed import Fake
@@ -329,3 +333,56 @@ async def test_a_resolver_that_hangs_delays_nobody(monkeypatch: pytest.MonkeyPat
         made = await trial("http://portal.test/")
     released.set()
     assert (made.step, made.reason) == ("name", "timed_out")
+
+
+_PAC = "function FindProxyForURL(url, host) { %s }"
+_CAREFUL = """
+if (isPlainHostName(host) || isInNet(host, "127.0.0.0", "255.0.0.0") || shExpMatch(host, "*.local")) return "DIRECT";
+return "PROXY proxy.test:3128; DIRECT";
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "proxy_named"),
+    [
+        (_PAC % 'return "PROXY proxy.test:3128; DIRECT";', "said", "proxy.test:3128"),
+        (_PAC % _CAREFUL, "said", ""),
+        (_PAC % 'return "DIRECT";', "said", ""),
+        (_PAC % "return 7;", "nonsense", ""),
+        (_PAC % "throw 1;", "nonsense", ""),
+        ("this is no script", "nonsense", ""),
+        (_PAC % "for (;;) {}", "nonsense", ""),
+        (_PAC % "var a = 'x'; for (;;) a += a;", "nonsense", ""),
+    ],
+)
+async def test_what_a_proxy_script_says_of_this_machine(
+    tmp_path: Path, script: str, outcome: str, proxy_named: str
+) -> None:
+    place = tmp_path / "proxy script.pac"
+    place.write_text(script)
+    verdict = await RealScripts(os.environ).verdict(place.as_uri(), network_loopback.ADDRESS)
+    assert verdict == (outcome, proxy_named)
+
+
+async def test_proxy_scripts_are_found_where_browsers_are_told_of_them(stack: ExitStack, tmp_path: Path) -> None:
+    script = (_PAC % 'return "PROXY proxy.test:3128";').encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(script)}\r\n\r\n".encode()
+    port = stack.enter_context(listening(saying(head + script)))
+    fake = machine()
+    fake.scripts = RealScripts({name: value for name, value in os.environ.items() if name != "DISPLAY"})
+    fake.profiles = LinuxProfiles(tmp_path / "home", tmp_path / "root", lambda _: None)
+    assert await found(network_loopback.CHECK, fake) == [("no_script", "not_applicable")]
+    policies = tmp_path / "root/etc/chromium/policies/managed"
+    policies.mkdir(parents=True)
+    (policies / "proxy.json").write_text(json.dumps({"ProxyPacUrl": f"http://127.0.0.1:{port}/proxy.pac"}))
+    assert await found(network_loopback.CHECK, fake) == [("proxied", "warning")]
+    (policies / "proxy.json").write_text(json.dumps({"ProxySettings": {"ProxyPacUrl": CLOSED}}))
+    assert await found(network_loopback.CHECK, fake) == [("unreachable", "warning")]
+    (policies / "proxy.json").unlink()
+    profile = tmp_path / "home/.mozilla/firefox/x"
+    profile.mkdir(parents=True)
+    (profile / "extensions.json").write_text("{}")
+    (tmp_path / "own.pac").write_text(_PAC % 'return "DIRECT";')
+    lines = ('"network.proxy.type", 2', f'"network.proxy.autoconfig_url", "{(tmp_path / "own.pac").as_uri()}"')
+    (profile / "prefs.js").write_text("".join(f"user_pref({line});\n" for line in lines))
+    assert await found(network_loopback.CHECK, fake) == [("direct", "ok")]

@@ -91,6 +91,7 @@ class Profile(NamedTuple):
     extensions: tuple[Extension, ...]
     blocked: tuple[str, ...] = ()  # sites that may not reach this machine
     hijacks: bool = False  # sends even 127.0.0.1 to its proxy
+    script: str = ""  # address of the proxy script that it is told to use
 
     @property
     def ours(self) -> Extension | None:
@@ -183,10 +184,12 @@ def _of_chromium(browser: Browser, folder: Path) -> Profile:
         for site, value in _inner(exceptions, setting).items()
         if isinstance(value, dict) and value.get("setting") == _BLOCK
     ]
-    bypass = str(_inner(plain, "proxy").get("bypass_list", ""))
+    proxy = _inner(plain, "proxy")
+    bypass = str(proxy.get("bypass_list", ""))
+    script = str(proxy.get("pac_url", "")) if proxy.get("mode") == "pac_script" else ""
     return Profile(
         browser, folder.name, folder, tuple(one for one in found if one), tuple(dict.fromkeys(blocked)),
-        "<-loopback>" in bypass,
+        "<-loopback>" in bypass, script,
     )  # fmt: skip
 
 
@@ -232,7 +235,9 @@ def _of_firefox(browser: Browser, folder: Path) -> Profile:
     ]
     preferences = dict(_FIREFOX_PREFERENCE.findall(_text(folder / "prefs.js") + "\n" + _text(folder / "user.js")))
     hijacks = preferences.get("network.proxy.allow_hijacking_localhost") == "true"
-    return Profile(browser, folder.name, folder, tuple(found), (), hijacks)
+    named = preferences.get("network.proxy.autoconfig_url", "").strip('"')
+    script = named if preferences.get("network.proxy.type") == "2" else ""
+    return Profile(browser, folder.name, folder, tuple(found), (), hijacks, script)
 
 
 def _firefox_extension(addon: dict[str, Any], allowed: dict[str, Any]) -> Extension:
