@@ -14,7 +14,20 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.benchmarks import batch, cms, doctor, fleet, gost, large, memory, null_call, signing, slow_module, starting, tokens
+from tests.benchmarks import (
+    batch,
+    cms,
+    doctor,
+    fleet,
+    gost,
+    large,
+    memory,
+    null_call,
+    signing,
+    slow_module,
+    starting,
+    tokens,
+)
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.meter import MODULE
 from tests.harness.places import ROOT
