@@ -18,6 +18,8 @@ from agent.diagnostics.probes.policies import LinuxPolicies
 from agent.diagnostics.probes.products import LinuxProducts
 from agent.diagnostics.probes.system import LinuxSystem
 from agent.diagnostics.probes.usb import LinuxUsb
+from agent.diagnostics.report import advice, why, wording
+from agent.texts.catalogue import LANGUAGES
 from tests.harness.diagnosed import Fake, FakeCards, FakeJournal, module
 
 RUTOKEN_ATR = bytes.fromhex("3B8B015275746F6B656E20445320C1")
@@ -73,7 +75,15 @@ class Made:
         self.fake.cards = FakeCards(View(outcome, code, readers))
 
     async def found(self, check: Check) -> list[tuple[str, str]]:
-        return [(finding.case, finding.status) for finding in await check.examine(self.fake)]
+        """Case and status of what a check finds; that each is worded in both languages with all its facts is held."""
+        findings = await check.examine(self.fake)
+        for finding in findings:
+            for language, words in ((language, words) for language in LANGUAGES for words in (wording, why, advice)):
+                said = words(finding, language)
+                assert "?" not in said, f"a fact is missing: {said}"
+                assert not said.startswith("check."), said
+                assert said or finding.well or words is why
+        return [(finding.case, finding.status) for finding in findings]
 
     def hear(self, *said: Said) -> None:
         """What service and kernel complain of in their logs."""

@@ -127,7 +127,7 @@ async def test_the_advice_names_the_package_of_this_system(made: Made, release: 
         ("no_socket", "not_installed", "error"),
         ("stopped", "stopped", "error"),
         ("refused", "refused", "error"),
-        ("failed", "failed", "error"),
+        ("failed", "faulty", "error"),
     ],
 )
 async def test_what_keeps_us_from_the_service(made: Made, outcome: Outcome, case: str, status: str) -> None:
@@ -312,6 +312,8 @@ async def test_versions_are_compared_with_those_known(made: Made) -> None:
     assert await made.found(modules_version.CHECK) == [("older", "warning"), ("of_distribution", "ok")]
     (finding, _) = await modules_version.CHECK.examine(made.fake)
     assert finding.facts["date"] == next(row.date for row in VERSIONS if row.name == "Rutoken")
+    rutoken(next(row.text for row in VERSIONS if row.name == "Rutoken"))
+    assert await made.found(modules_version.CHECK) == [("newest", "ok"), ("of_distribution", "ok")]
     rutoken("99.0")
     assert await made.found(modules_version.CHECK) == [("newest", "ok"), ("of_distribution", "ok")]
     made.fake.known_modules.append(
@@ -321,6 +323,13 @@ async def test_versions_are_compared_with_those_known(made: Made) -> None:
     no_driver(made)
     made.fake.known_modules = [module(facts={"library_version": "1.0"})]
     assert await made.found(modules_version.CHECK) == [("not_known", "not_applicable")]
+
+
+async def test_a_setting_that_locks_others_out_is_told(made: Made) -> None:
+    made.write("etc/opensc/opensc.conf", "app default {\n  lock_login = TRUE;\n}\n")
+    assert await made.found(modules_settings.CHECK) == [("locks_login", "warning")]
+    made.write("etc/opensc/opensc.conf", "app default {\n  lock_login = false;\n}\n")
+    assert await made.found(modules_settings.CHECK) == [("in_order", "ok")]
 
 
 async def test_a_reader_that_opensc_was_told_to_ignore_is_told(made: Made) -> None:

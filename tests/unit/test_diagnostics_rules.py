@@ -102,6 +102,8 @@ async def test_hidden_processes_that_nobody_minds_are_no_fault(made: Made) -> No
     assert await made.found(policy_processes.CHECK) == [("visible", "ok")]
     made.write("proc/self/mounts", "proc /proc proc rw 0 0\nproc /proc proc rw,hidepid=invisible 0 0\n")
     assert await made.found(policy_processes.CHECK) == [("hidden_harmless", "ok")]
+    made.write("proc/self/mounts", "proc /proc proc rw,hidepid=2 0 0\nproc /proc proc rw 0 0\n")
+    assert await made.found(policy_processes.CHECK) == [("visible", "ok")], "what was mounted last is what is seen"
 
 
 async def test_usb_rules_that_let_nothing_in_are_told(made: Made) -> None:
@@ -167,7 +169,7 @@ def test_versions_are_read_as_far_as_they_are_numbers(version: str, read: tuple[
 async def test_what_keeps_the_plugin_of_gosuslugi_from_cryptopro_is_told(made: Made) -> None:
     assert await made.found(providers_ifc.CHECK) == [("none", "not_applicable")]
     made.write("opt/cprocsp/sbin/x", "")
-    made.write("etc/ifc.cfg", "params = (\n# libcppkcs11.so\n)\n")
+    made.write("etc/ifc.cfg", 'params = (\n# lib_linux = "libcppkcs11.so";\n)\n')
     assert await made.found(providers_ifc.CHECK) == [("without_cryptopro", "warning")]
     made.write("etc/ifc.cfg", f"params = (\n{IFC_ROW})\n")
     assert await made.found(providers_ifc.CHECK) == [("module_absent", "warning")]

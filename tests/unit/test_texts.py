@@ -225,6 +225,7 @@ def test_every_finding_is_worded_and_no_other_is() -> None:
     wanted = {f"check.{case}.text" for case in COMMON_CASES}
     wanted |= {f"check.{case}.advice" for case in COMMON_CASES if case != "failed"}
     for identifier, case, status in findings():
+        assert case not in COMMON_CASES, f"{identifier}.{case} would be worded as what any check may come to"
         wanted |= {f"check.{identifier}.title", f"check.{identifier}.{case}.text"}
         advice = f"check.{identifier}.{case}.advice"
         if status in WELL or (status == "?" and advice not in known):

@@ -35,7 +35,9 @@ async def _wanted(probe: Probe) -> dict[str, tuple[str, ...]]:
 async def _unread(probe: Probe) -> dict[str, str]:
     """Names and vendors of devices on USB that are in no reader: why, hardware.reader tells."""
     readers = [words_of(reader.name) for reader in (await probe.cards.view()).readers]
-    devices = [device for device in probe.usb.devices() or () if device.known and device.authorized]
+    devices = [
+        device for device in probe.usb.devices() or () if device.authorized and device.known and device.known.vendor
+    ]
     unread = [device for device in devices if not any(device.words & words for words in readers)]
     return {device.name: device.known.vendor for device in unread if device.known}
 

@@ -36,7 +36,7 @@ async def examine(probe: Probe) -> list[Finding]:
         return [Finding("pcsc.service", "refused", "error", blocking=True)]
     if view.code == _SERVICE_STOPPED:
         return [Finding("pcsc.service", "died", "error", blocking=True)]
-    return [Finding("pcsc.service", "failed", "error", {"code": f"0x{view.code:08X}"}, blocking=True)]
+    return [Finding("pcsc.service", "faulty", "error", {"code": f"0x{view.code:08X}"}, blocking=True)]
 
 
 def remote_sign(probe: Probe) -> str:

@@ -12,7 +12,7 @@ def _cases(identifier: str, *cases: str) -> frozenset[tuple[str, str]]:
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy("service_enabled", _cases("pcsc.service", "not_running"), service.enable),
-    Remedy("service_restarted", _cases("pcsc.service", "stopped", "died", "failed"), service.restart),
+    Remedy("service_restarted", _cases("pcsc.service", "stopped", "died", "faulty"), service.restart),
     Remedy(
         "session_admitted",
         _cases("pcsc.service", "refused", "refused_remote") | _cases("policy.pcsc", "card_refused"),

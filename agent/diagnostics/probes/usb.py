@@ -20,7 +20,8 @@ _CCID_CLASS = "0b"  # bInterfaceClass of smart-card devices (USB CCID 1.1 sectio
 
 
 class Known(NamedTuple):
-    """A kind of device. `vendor` is of `tokens.vendors`; `passive`: keeps files alone; keys need a provider."""
+    """A kind of device. `vendor` is of `tokens.vendors`, empty for readers and for tokens whose module is not known;
+    `passive`: keeps files alone; keys need a provider."""
 
     name: str
     vendor: str
@@ -51,6 +52,16 @@ KNOWN: dict[str, Known] = {
     "1059:0019": Known("StarSign", "SafeSign"),
     **{f"20A0:{product}": Known("Nitrokey", "OpenSC") for product in ("4108", "4109", "4211", "4230", "42B2")},
     "04E6:5816": Known("SmartCard-HSM", "SmartCard-HSM"),  # [unverified]
+    "234B:0000": Known("Gnuk", "OpenSC"),
+    **{f"09C3:{product}": Known("HID Crescendo", "OpenSC") for product in ("0028", "0029", "002B", "002D")},
+    **{f"0A89:{product}": Known("Rutoken SCR", "") for product in ("0069", "006A")},
+    **{f"24DC:{product}": Known("Aladdin reader", "") for product in ("0201", "0420")},
+    **{f"2CE4:{product}": Known("ESMART reader", "") for product in ("5001", "5020")},
+    **{f"23A0:{product}": Known("BIFIT iToken", "") for product in ("0001", "0003")},
+    **{f"15CF:{product}": Known("Avtor SecureToken", "") for product in ("0019", "0020")},
+    "2FB0:003A": Known("Infocrypt Token++ lite", ""),
+    "2A0C:0021": Known("ANGARA token", ""),
+    "C1A6:0131": Known("AvestKey", ""),
 }  # fmt: skip
 
 
