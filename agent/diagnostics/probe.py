@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Protocol, Self
 
 from agent import config
-from agent.diagnostics.probes import rights
+from agent.diagnostics.probes import ports, rights
 from agent.diagnostics.probes.cards import Cards, PcscCards
 from agent.diagnostics.probes.clock import Clock, LinuxClock
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
@@ -36,15 +35,6 @@ from native_host.manifests import Browser
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 CONNECT_TIMEOUT = 2.0  # seconds
-_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
-
-
-class Listener(NamedTuple):
-    """A listening TCP socket of this machine."""
-
-    host: str
-    user: int  # numeric user id
-    inode: int
 
 
 class Probe(Protocol):
@@ -114,12 +104,20 @@ class Probe(Protocol):
         """Files of Pero that others could read or write, with their permission bits."""
         ...
 
-    def listeners(self, port: int) -> list[Listener] | None:
+    def listeners(self, port: int) -> list[ports.Listener] | None:
         """Who listens on a TCP port; None where this system does not tell."""
         ...
 
     def sockets_of(self, process: int) -> set[int]:
         """The inodes of the sockets that a process holds, as far as we may see them."""
+        ...
+
+    def holder(self, socket: int) -> str:
+        """The name of the program that holds a socket (inode), as far as we may see it; empty: not known."""
+        ...
+
+    def loopback_allowed(self) -> bool:
+        """Whether the administrator lets the agent have a port for pages."""
         ...
 
     async def connects(self, host: str, port: int) -> bool: ...
@@ -189,8 +187,8 @@ class Machine:
         return True
 
     async def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """A method of the command role: of the running agent, each on a connection of its own; or of the same parts here
-        where none runs. So a module that hangs is waited for once by all who ask about modules."""
+        """A method of the command role: of the running agent, each on a connection of its own; or of the same parts
+        here where none runs. So a module that hangs is waited for once by all who ask about modules."""
         if await self.agent_answers():
             async with self._session() as own:
                 return await self._timed(own, method, parameters)
@@ -257,14 +255,20 @@ class Machine:
     def exposed(self) -> list[tuple[Path, int]]:
         return list(rights.exposed(self._locations.state, Path(install.__file__).resolve().parent))
 
-    def listeners(self, port: int) -> list[Listener] | None:
-        tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
-        if not tables[0].exists():
-            return None
-        return [row for table in tables if table.exists() for row in listeners_in(table.read_text(), port)]
+    def listeners(self, port: int) -> list[ports.Listener] | None:
+        return ports.listeners(port)
 
     def sockets_of(self, process: int) -> set[int]:
-        return set(_socket_inodes(Path(f"/proc/{process}/fd")))
+        return ports.sockets_of(process)
+
+    def holder(self, socket: int) -> str:
+        return ports.holder(socket)
+
+    def loopback_allowed(self) -> bool:
+        try:
+            return load_policy(self._policy).allow_loopback
+        except PeroError:
+            return True
 
     async def connects(self, host: str, port: int) -> bool:
         try:
@@ -274,33 +278,3 @@ class Machine:
             return False
         writer.close()
         return True
-
-
-def listeners_in(table: str, port: int) -> Iterator[Listener]:
-    """The rows of /proc/net/tcp or tcp6 that listen on a port (proc(5))."""
-    for line in table.splitlines()[1:]:
-        fields = line.split()
-        address, _, hexadecimal = fields[1].partition(":")
-        if fields[3] == _LISTEN and int(hexadecimal, 16) == port:
-            yield Listener(_address(address), int(fields[7]), int(fields[9]))
-
-
-def _address(hexadecimal: str) -> str:
-    """An address of /proc/net/tcp: 32-bit words in the machine's byte order."""
-    words = bytes.fromhex(hexadecimal)
-    turned = b"".join(words[start : start + 4][::-1] for start in range(0, len(words), 4))
-    return socket.inet_ntop(socket.AF_INET if len(turned) == 4 else socket.AF_INET6, turned)
-
-
-def _socket_inodes(folder: Path) -> Iterator[int]:
-    try:
-        names = list(folder.iterdir())
-    except OSError:
-        return
-    for name in names:
-        try:
-            target = str(name.readlink())
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            yield int(target[len("socket:[") : -1])

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import Settings
-from agent.diagnostics.probe import Listener
 from agent.diagnostics.probes.cards import Cards, View
 from agent.diagnostics.probes.drivers import Drivers, LinuxDrivers
 from agent.diagnostics.probes.journal import Journal, Said
 from agent.diagnostics.probes.logins import LinuxLogins, Logins
 from agent.diagnostics.probes.pac import Scripts
 from agent.diagnostics.probes.policies import LinuxPolicies, Policies
+from agent.diagnostics.probes.ports import Listener
 from agent.diagnostics.probes.products import LinuxProducts, Products
 from agent.diagnostics.probes.profiles import LinuxProfiles, Profiles
 from agent.diagnostics.probes.system import LinuxSystem, System
@@ -80,6 +80,8 @@ class Fake:
         self.programs = {LAUNCHER}
         self.listening: list[Listener] | None = [Listener("127.0.0.1", 1000, 55), Listener("::1", 1000, 56)]
         self.sockets = {PID: {55, 56, 57}}
+        self.holders: dict[int, str] = {}
+        self.pages_allowed = True
         self.reachable = True
         self.clock = FakeClock()
         self.network = FakeNetwork()
@@ -147,6 +149,12 @@ class Fake:
 
     def sockets_of(self, process: int) -> set[int]:
         return self.sockets.get(process, set())
+
+    def holder(self, socket: int) -> str:
+        return self.holders.get(socket, "")
+
+    def loopback_allowed(self) -> bool:
+        return self.pages_allowed
 
     async def connects(self, host: str, port: int) -> bool:
         return self.reachable

@@ -21,7 +21,8 @@ from agent.diagnostics.checks import (
     tokens_pin,
     tokens_seen,
 )
-from agent.diagnostics.probe import Listener, Probe
+from agent.diagnostics.probe import Probe
+from agent.diagnostics.probes.ports import Listener
 from agent.errors import StateUnsafe, WorkerHung
 from native_host.manifests import content
 from tests.harness.diagnosed import CHROMIUM, LAUNCHER, PID, PLACES, Fake, certificate, module, token
@@ -75,7 +76,10 @@ async def test_an_agent_of_another_version_is_told() -> None:
         ({"listening": [Listener("127.0.0.1", 1001, 99)]}, "foreign", "error"),
         ({"listening": [Listener("0.0.0.0", 1001, 99)]}, "foreign", "error"),
         ({"reachable": False}, "unreachable", "error"),
-        ({"state": {"version": "0.1.0", "pid": PID, "port": None}}, "none", "warning"),
+        ({"state": {"version": "0.1.0", "pid": PID, "port": None}}, "taken", "warning"),
+        ({"state": {"version": "0.1.0", "pid": PID, "port": None}, "listening": []}, "none", "warning"),
+        ({"state": {"version": "0.1.0", "pid": PID, "port": None}, "listening": None}, "none", "warning"),
+        ({"state": {"version": "0.1.0", "pid": PID, "port": None}, "pages_allowed": False}, "by_policy", "ok"),
     ],
 )
 async def test_the_port_for_pages(change: dict[str, Any], case: str, status: str) -> None:

@@ -10,11 +10,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from agent.config import Locations
-from agent.diagnostics.probe import Listener, Machine, listeners_in
+from agent.config import Locations, Settings
+from agent.diagnostics.checks import agent_port
+from agent.diagnostics.probe import Machine
+from agent.diagnostics.probes.ports import Listener, listeners_in
+from agent.diagnostics.true_time import operator
 from native_host import install
 
 NTP_EPOCH = 2208988800  # seconds from 1900 to 1970, RFC 5905 figure 4
@@ -77,6 +81,8 @@ async def test_a_listening_port_is_seen_with_its_owner(tmp_path: Path, family: i
             inode = os.fstat(listener.fileno()).st_ino
             assert seen == Listener(host, os.getuid(), inode)
             assert inode in real.sockets_of(os.getpid())
+            assert real.holder(inode) == Path("/proc/self/comm").read_text().strip()
+            assert real.holder(2**40) == ""
             assert await real.connects(host, port)
 
 
@@ -113,3 +119,39 @@ async def test_files_that_are_not_there_and_programs_that_are(tmp_path: Path) ->
         assert not real.is_program(tmp_path / "absent")
         assert real.now().tzinfo is not None
         assert abs((real.now() - datetime.now(UTC)).total_seconds()) < 60
+
+
+async def test_what_the_administrator_decided_stands_above_the_settings(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"clock_hosts": ["time.example"], "portals": [], "expiry_days": 60, "allow_loopback": false}')
+    async with machine(tmp_path) as real:
+        real._policy = policy
+        settings = real.settings()
+        assert (settings.clock_hosts, settings.portals, settings.expiry_days) == (("time.example",), (), 60)
+        assert not real.loopback_allowed()
+        policy.write_text("{")
+        assert real.settings() == Settings(), "a policy that cannot be read is told by those who must heed it"
+    operators = {operator(host) for host in Settings().clock_hosts}
+    assert len(operators) >= 4, "no single operator is believed"
+    assert len({operator(urlsplit(page).hostname or "") for page in Settings().clock_pages}) >= 3
+
+
+async def test_ports_that_other_programs_hold_are_named_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def call(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"version": "0.1.0", "pid": 1, "port": None}
+
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    ports = tuple(one.getsockname()[1] for one in held)
+    monkeypatch.setattr("agent.diagnostics.checks.agent_port.LOOPBACK_PORTS", ports)
+    async with machine(tmp_path, call) as real:
+        (finding,) = await agent_port.CHECK.examine(real)
+        name = Path("/proc/self/comm").read_text().strip()
+        assert (finding.case, finding.facts["users"]) == ("taken", str(os.getuid()))
+        assert finding.facts["holders"] == ", ".join(f"{port} {name}" for port in ports)
+        held[0].close()
+        (finding,) = await agent_port.CHECK.examine(real)
+        assert finding.case == "none"
+    for one in held[1:]:
+        one.close()
