@@ -341,6 +341,12 @@ class KeyFileSeveralKeys(PeroError):
     code, name, actor = 2032, "key_file_several_keys", Actor.PERSON
 
 
+class LabelUnsuitable(PeroError):
+    """No token takes such a label, or no person can read it. Facts: limit (bytes of UTF-8)."""
+
+    code, name, actor = 2033, "label_unsuitable", Actor.PERSON
+
+
 # 3000: certificates, documents, signatures
 
 
@@ -700,7 +706,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     ModuleForbidden, KeyForeign,
     PinInvalid, SoPinIncorrect, SoPinLocked, PassphraseIncorrect, TokenReadOnly, TokenFull, ObjectExists, ObjectAbsent,
     ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported, ModuleSlow, OutcomeUnknown,
-    KeyFileSeveralKeys,
+    KeyFileSeveralKeys, LabelUnsuitable,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,

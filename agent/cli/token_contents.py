@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from agent.api.files import open_file, unreadable
 from agent.certificates import pem
+from agent.certificates.description import describe
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import complain, plain, say
 from agent.cli.token_choice import (
@@ -22,7 +26,17 @@ from agent.cli.token_choice import (
     token_option,
     with_token,
 )
-from agent.errors import CertificateDamaged, DocumentTooLarge, Refused
+from agent.cms.existing import read_existing
+from agent.errors import (
+    CertificateAmbiguous,
+    CertificateDamaged,
+    DocumentTooLarge,
+    ExistingUnsupported,
+    Refused,
+    SignatureDamaged,
+)
+from agent.tokens.labels import check_label
+from agent.tokens.public_key import public_key
 
 MAX_CERTIFICATE = 1 << 20  # bytes
 _LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
@@ -47,9 +61,12 @@ def write_certificate(
     pin_fd: int | None,
     as_json: bool,
 ) -> None:
-    certificate = base64.b64encode(_certificate(file)).decode("ascii")
+    check_label(label)
+    certificates = _certificates(file)
 
     async def work(session: Session) -> Row:
+        chosen = certificates[0] if len(certificates) == 1 else _fitting(certificates, await session.objects())
+        certificate = base64.b64encode(chosen).decode("ascii")
         answer_in_window(session)
         return await session("token_write_certificate", certificate=certificate, label=label, authority=authority)
 
@@ -96,6 +113,8 @@ def import_key_file(
 def rename(
     context: Context, given: str, label: str, wanted: str | None, ask: str | None, pin_fd: int | None, as_json: bool
 ) -> None:
+    check_label(label)
+
     async def work(session: Session) -> Row:
         chosen = parse(context, given, await session.objects())
         answer_in_window(session)
@@ -163,8 +182,23 @@ def _confirm(context: Context, losses: list[Row]) -> None:
         raise Refused()
 
 
-def _certificate(file: Path) -> bytes:
-    """DER of the first certificate in a file: DER, PEM, or base64 alone.
+def _fitting(certificates: Sequence[bytes], objects: Sequence[Row]) -> bytes:
+    """The one whose key is on the token, or the only one that is no authority's. Raises CertificateAmbiguous,
+    CertificateDamaged."""
+    known = {row["thumbprint"] for row in objects if row["kind"] == "key"}
+    try:
+        fitting = [der for der in certificates if hashlib.sha256(public_key(der).value).hexdigest() in known]
+    except ValueError as error:
+        raise CertificateDamaged(detail="no public key in it") from error
+    chosen = fitting or [der for der in certificates if not describe(der).is_authority]
+    if len(chosen) != 1:
+        raise CertificateAmbiguous(count=len(chosen))
+    return chosen[0]
+
+
+def _certificates(file: Path) -> tuple[bytes, ...]:
+    """DER of the certificates in a file: of the first where it is DER, PEM or base64 alone, of all in a .p7b (the
+    certificates of a SignedData, RFC 5652 section 5.1).
 
     Raises FileUnreadable, DocumentTooLarge, CertificateDamaged.
     """
@@ -175,12 +209,17 @@ def _certificate(file: Path) -> bytes:
             raise unreadable(file, error) from error
     if len(content) > MAX_CERTIFICATE:
         raise DocumentTooLarge(limit=MAX_CERTIFICATE)
+    with contextlib.suppress(SignatureDamaged, ExistingUnsupported):
+        found = tuple(one for one in read_existing(content).data.certificates if one.startswith(_SEQUENCE))
+        if not found:
+            raise CertificateDamaged(detail="no certificate in it")
+        return found
     if content.startswith(_SEQUENCE):
-        return content
+        return (content,)
     try:
         found = pem.blocks(content, _LABELS) if pem.is_armoured(content) else (pem.from_base64(content),)
     except ValueError as error:
         raise CertificateDamaged(detail="not base64") from error
     if not found:
         raise CertificateDamaged(detail="no certificate in it")
-    return found[0]
+    return found[:1]

@@ -26,6 +26,7 @@ from agent.cli.token_choice import (
 from agent.cli.writing import check_free, write
 from agent.texts.standards import standard
 from agent.tokens.inventory import PARAMETERS
+from agent.tokens.labels import check_label
 
 _LINE = 64  # characters of a line of PEM (RFC 7468 section 2)
 _COUNTRY = "RU"
@@ -51,6 +52,7 @@ def generate_key(
     pin_fd: int | None,
     as_json: bool,
 ) -> None:
+    check_label(label)
     if parameters and parameters not in PARAMETERS[kind]:
         raise click.UsageError(context.text("token.no_parameters", names=", ".join(PARAMETERS[kind])))
 

@@ -11,7 +11,7 @@ from agent.tokens.work import Work
 
 
 class Generating:
-    """Raises BadParameters."""
+    """Raises BadParameters, LabelUnsuitable."""
 
     writes = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 
-from agent.errors import BadParameters
+from agent.errors import BadParameters, LabelUnsuitable
 
 _ID_LIMIT = 64  # bytes
 _LABEL_LIMIT = 255  # bytes of UTF-8
@@ -26,6 +26,6 @@ def identifier(text: str) -> bytes:
 
 
 def check_label(label: str) -> None:
-    """Raises BadParameters at what no token takes or no person can read."""
+    """Raises LabelUnsuitable at what no token takes or no person can read."""
     if len(label.encode(errors="replace")) > _LABEL_LIMIT or not label.isprintable():
-        raise BadParameters(detail="label")
+        raise LabelUnsuitable(limit=_LABEL_LIMIT)

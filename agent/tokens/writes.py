@@ -20,7 +20,7 @@ _UNKNOWN = ("CKR_ATTRIBUTE_TYPE_INVALID", "CKR_ATTRIBUTE_VALUE_INVALID", "CKR_TE
 
 
 class WritingCertificate:
-    """Raises CertificateDamaged, BadParameters."""
+    """Raises CertificateDamaged, LabelUnsuitable."""
 
     writes = True
 
@@ -77,7 +77,7 @@ def written(session: WritableSession, der: bytes, module: str) -> TokenObject:
 
 
 class Renaming:
-    """Raises BadParameters."""
+    """Raises LabelUnsuitable."""
 
     writes = True
 

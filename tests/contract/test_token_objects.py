@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent.algorithms import algorithm_named, new_digest
 from agent.certificates.request import Subject
 from agent.errors import (
-    BadParameters,
     KeyFileDamaged,
+    LabelUnsuitable,
     MechanismUnsupported,
     ObjectAbsent,
     ObjectExists,
@@ -231,7 +231,7 @@ async def test_a_label_that_nobody_could_read_is_refused_before_a_pin(
     bench: Bench, pool: TokenPool, token: TokenState, label: str
 ) -> None:
     async with asking(None) as asker:
-        with pytest.raises(BadParameters):
+        with pytest.raises(LabelUnsuitable):
             await pool.management.rename(token, ObjectName("key", "01"), label, asker.source)
     assert asker.questions == []
 

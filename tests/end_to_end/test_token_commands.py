@@ -23,6 +23,7 @@ SUBJECT = {
     "--locality": "Москва", "--organization": "ООО «Василёк»", "--inn": "500100732259", "--inn-le": "7707083893",
     "--ogrn": "1027700132195", "--snils": "112-233-445 95", "--email": "ivanov@example.ru",
 }  # fmt: skip
+AS_OFFICER = ("--login", "--login-type", "so", "--init-pin", "--pin", "other-pin-1")
 INN_LE = f"1.2.643.100.4=#120A{b'7707083893'.hex()}"  # a NumericString that this openssl has no name for
 EXPECTED = ("INN=500100732259", "SNILS=11223344595", "OGRN=1027700132195", INN_LE, "SN=Иванов", "O=ООО «Василёк»")
 
@@ -310,3 +311,109 @@ def test_a_key_that_is_interrupted_while_it_is_made_is_no_cancelled_one(pero: Co
         process.wait(30)
     entries = pero.run("journal", "list", "--json").json["entries"]
     assert [entry["facts"]["outcome"] for entry in entries if "outcome" in entry["facts"]] == ["outcome_unknown"]
+
+
+# --- what is left of the last try
+
+
+def spend_officers_tries(token: GostToken) -> None:
+    """All but one, by somebody else's client."""
+    for _ in range(9):
+        token.pkcs11_tool(*AS_OFFICER, "--so-pin", "not-it-9", check=False)
+
+
+def test_a_script_spends_the_officers_last_try_only_where_it_says_so(pero: CommandLine, token: GostToken) -> None:
+    spend_officers_tries(token)
+    before = flags(token)
+    refused = pero.run("token", "unblock", pin="not-it-9\nfresh-pin-9")
+    assert refused.status == 64
+    assert "--last-try" in refused.complaint
+    assert flags(token) == before, "nothing was tried"
+    done = pero.run("token", "unblock", "--last-try", "--token", token.label, pin=f"{token.so_pin}\nfresh-pin-9")
+    assert done.status == 0, done
+    spend_officers_tries(token)
+    wrong = pero.run("token", "unblock", "--last-try", "--json", pin="not-it-9\nfresh-pin-9")
+    assert wrong.json["error"]["name"] == "so_pin_locked"
+    (listed,) = pero.run("token", "list", "--json").json["tokens"]
+    assert (listed["so_pin_locked"], listed["pin_locked"]) == (True, False)
+
+
+def test_a_wrong_officers_pin_is_counted_once(pero: CommandLine, token: GostToken) -> None:
+    for number in range(8):
+        wrong = pero.run("token", "unblock", "--json", pin="not-it-9\nfresh-pin-9")
+        assert wrong.json["error"]["name"] == "so_pin_incorrect"
+        (listed,) = pero.run("token", "list", "--json").json["tokens"]
+        assert listed["so_pin_final_try"] is False, f"{number + 1} of 10 tries are spent"
+    wrong = pero.run("token", "unblock", "--json", pin="not-it-9\nfresh-pin-9")
+    assert wrong.json["error"]["facts"]["tries_left"] == 1
+    (listed,) = pero.run("token", "list", "--json").json["tokens"]
+    assert listed["so_pin_final_try"] is True
+
+
+def flags(token: GostToken) -> str:
+    said = token.pkcs11_tool("--list-token-slots").stdout.decode()
+    return next(line for line in said.splitlines() if "token flags" in line)
+
+
+# --- certificates out of other files
+
+
+def test_the_certificate_that_fits_is_taken_out_of_a_bundle(pero: CommandLine, token: GostToken) -> None:
+    (pero.folder / "own.pem").write_bytes(token.certificate_pem)
+    others = [make_identity("rsa2048").pem, token.authority.certificate.read_bytes()]
+    (pero.folder / "others.pem").write_bytes(b"".join(others))
+    deleted = pero.run("token", "delete", "certificate:01", "--yes", pin=token.pin)
+    assert deleted.status == 0, deleted
+    files = ("-certfile", pero.folder / "others.pem", "-certfile", pero.folder / "own.pem")
+    for form in ("DER", "PEM"):
+        openssl_gost("crl2pkcs7", "-nocrl", *files, "-outform", form, "-out", pero.folder / "bundle.p7b")
+        done = pero.run("token", "write-certificate", "bundle.p7b", "--json", pin=token.pin)
+        assert done.status == 0, done
+        assert done.json["object"]["owner"] == "Иванов Иван Иванович"
+        assert pero.run("token", "delete", "certificate:01", "--yes", pin=token.pin).status == 0
+
+
+def test_a_certificate_that_was_deleted_comes_back_from_its_file(pero: CommandLine) -> None:
+    token = softhsm(pero, empty=True)
+    made = make_key_file(pero.folder, "p256", common_name="Came Back")
+    secrets = f"{PASSPHRASE}\n{PIN}"
+    assert pero.run("token", "import", made.path, pin=secrets).status == 0
+    thumbprint = made.identity.thumbprint
+    assert pero.run("token", "delete", f"certificate:{thumbprint}", "--yes", pin=PIN).status == 0
+    assert "Came Back" not in tool(token, "--list-objects")
+    assert pero.run("token", "import", made.path, pin=secrets).status == 0
+    assert tool(token, "--list-objects", pin=PIN).count("Private Key Object") == 1
+    assert pero.run("sign", "contract.txt", "--certificate", thumbprint, pin=PIN).status == 0
+    again = pero.run("token", "import", made.path, "--json", pin=secrets)
+    assert again.json["error"]["name"] == "object_exists"
+
+
+@pytest.mark.parametrize("label", ["x" * 300, "\u202eright", "two\nlines"])
+def test_a_label_that_cannot_be_is_the_persons_matter(pero: CommandLine, token: GostToken, label: str) -> None:
+    (pero.folder / "own.pem").write_bytes(token.certificate_pem)
+    for command in (("rename", "key:01", label), ("generate-key", "--label", label),
+                    ("write-certificate", "own.pem", "--label", label)):  # fmt: skip
+        done = pero.run("token", *command, pin=token.pin)
+        assert done.status == 3
+        assert "support" not in done.complaint
+        assert "255 bytes" in done.complaint
+
+
+def test_a_token_is_named_the_same_way_everywhere(pero: CommandLine, token: GostToken) -> None:
+    make_blank_token(pero.folder / "tokens", label="The other", name="other", pin="other-pin")
+    assert pero.run("token", "objects", "--token", token.label).output.startswith(token.label)
+    assert pero.run("token", "objects", token.label, "--token", token.label).status == 0
+    assert pero.run("token", "objects", token.label, "--token", "The other").status == 64
+    made = pero.run("token", "generate-key", "--token", "The other", "--type", "ec", pin="other-pin")
+    assert made.status == 0, made
+
+
+def test_watching_leaves_room_for_an_agent(pero: CommandLine, token: GostToken) -> None:
+    command = [PERO, "token", "list", "--watch", "--json"]
+    with subprocess.Popen(command, env=pero.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as watching:
+        assert watching.stdout
+        assert token.label.encode() in watching.stdout.readline()
+        with pero.agent():
+            assert pero.run("token", "objects").status == 0
+        watching.send_signal(signal.SIGINT)
+        watching.wait(30)

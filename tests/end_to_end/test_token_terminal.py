@@ -15,6 +15,7 @@ OLD = "Present PIN (not shown; an empty line cancels):"
 NEW = "New PIN (not shown; an empty line cancels):"
 AGAIN = "The same again:"
 FRESH = "fresh-pin-9"
+AS_OFFICER = ("--login", "--login-type", "so", "--init-pin", "--pin", "other-pin-1")
 
 
 @pytest.fixture
@@ -129,3 +130,26 @@ def test_among_several_tokens_the_person_is_asked(pero: CommandLine, token: Gost
         terminal.type(FRESH)
         assert terminal.ended() == 0
     token.pkcs11_tool(*token.logged_in, "--list-objects")
+
+
+def test_the_last_try_wants_the_whole_word_first(pero: CommandLine, token: GostToken) -> None:
+    for _ in range(9):
+        token.pkcs11_tool(*AS_OFFICER, "--so-pin", "not-it-9", check=False)
+    with pero.on_terminal("token", "unblock") as terminal:
+        said = terminal.until("(anything else cancels):")
+        assert "This is the last try: one more mistake locks this PIN, and nothing unlocks it again." in said
+        terminal.type("yes")
+        assert terminal.ended() == 3
+    with pero.on_terminal("token", "unblock") as terminal:
+        terminal.until("Type the word last")
+        terminal.until("cancels):")
+        terminal.type("last")
+        terminal.until("cancels):")
+        assert not terminal.echoes
+        terminal.type(token.so_pin)
+        terminal.until(NEW)
+        terminal.type(FRESH)
+        terminal.until(AGAIN)
+        terminal.type(FRESH)
+        assert terminal.ended() == 0
+    token.pkcs11_tool("--login", "--pin", FRESH, "--list-objects")

@@ -19,7 +19,8 @@ NEVER_TOLD_TO_PAGES = {  # of commands and of the journal: no method that a page
     "settings_damaged", "ports_taken", "certificate_ambiguous",
     "so_pin_incorrect", "so_pin_locked", "passphrase_incorrect", "token_read_only", "token_full", "object_exists",
     "object_absent", "object_protected", "so_login_required", "pin_already_set", "operation_unsupported",
-    "subject_invalid", "module_slow", "outcome_unknown", "key_file_several_keys", "rights_refused", "mend_failed", "mend_overwritten",
+    "subject_invalid", "module_slow", "outcome_unknown", "key_file_several_keys", "label_unsuitable",
+    "rights_refused", "mend_failed", "mend_overwritten",
     "export_failed",
 }  # fmt: skip
 
