@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from typing import NamedTuple
-from xml.sax.saxutils import quoteattr
 
 from agent.xml.names import DS
 
@@ -51,7 +50,7 @@ class Signature(NamedTuple):
 
 def element(name: str, attributes: dict[str, str | None], *contents: str) -> str:
     """`contents` are markup already; attributes of None are left out."""
-    written = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items() if value is not None)
+    written = "".join(f" {key}={quoted(value)}" for key, value in attributes.items() if value is not None)
     return f"<{name}{written}>{''.join(contents)}</{name}>"
 
 
@@ -81,3 +80,14 @@ def _reference(reference: Reference) -> str:
 def _key_info(certificates: Sequence[bytes]) -> str:
     listed = (element("ds:X509Certificate", {}, b64(one)) for one in dict.fromkeys(certificates))
     return element("ds:KeyInfo", {}, element("ds:X509Data", {}, *listed))
+
+
+def escaped(text: str) -> str:
+    """Text between tags. (xml.sax.saxutils does the same, and imports an HTTP client.)"""
+    return text.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;")
+
+
+def quoted(value: str) -> str:
+    """The value of an attribute with its quotes, which white space in it outlives."""
+    value = escaped(value).replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
+    return '"' + value.replace('"', "&quot;") + '"'

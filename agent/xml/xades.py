@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
 
 from agent.algorithms import digest_for_certificate, new_digest
 from agent.certificates.description import Description
 from agent.cms.formats import Material
 from agent.xml.algorithms import digest_method
-from agent.xml.elements import b64, digest, element, method_element
+from agent.xml.elements import b64, digest, element, escaped, method_element
 from agent.xml.names import XADES, XADES141
 from agent.xml.options import Options
 
@@ -36,7 +35,7 @@ def signed_properties(
     data_object = element(
         "xades:DataObjectFormat",
         {"ObjectReference": f"#{reference}"},
-        element("xades:MimeType", {}, escape(media_type)),
+        element("xades:MimeType", {}, escaped(media_type)),
     )
     return element(
         "xades:SignedProperties",
@@ -56,7 +55,7 @@ def _signing_certificate_v1(certificate: Description) -> str:
     serial = element(
         "xades:IssuerSerial",
         {},
-        element("ds:X509IssuerName", {}, escape(certificate.issuer)),
+        element("ds:X509IssuerName", {}, escaped(certificate.issuer)),
         element("ds:X509SerialNumber", {}, str(certificate.serial_number)),
     )
     one = element("xades:Cert", {}, _digest(certificate), serial)
