@@ -50,6 +50,7 @@ from agent.signing.choosing import fitting, not_offered, usable
 from agent.signing.fitting import Candidate
 from agent.signing.intention import intention
 from agent.signing.levels import Levels
+from agent.signing.making import Format, for_many, format_named
 from agent.signing.offering import Offer
 from agent.signing.offering import Tokens as OfferedTokens
 from agent.signing.preview import shown
@@ -87,7 +88,7 @@ async def sign_batch(tools: Tools, request: BatchRequest, prompter: Prompter, de
     if not 0 < len(request.documents) <= MAX_DOCUMENTS:
         raise BadParameters(detail=f"1 to {MAX_DOCUMENTS} documents")
     check_digests(request)
-    looked = [await look(request, document) for document in request.documents]  # 1
+    looked = await look(request)  # 1
     facts: dict[str, Fact] = {
         "origin": request.origin,
         "documents": len(looked),
@@ -208,6 +209,10 @@ class _Batch:
             await asyncio.wait([telling])
 
     async def _sign(self, chosen: Candidate, listing: Listing, dialogue: BatchDialogue) -> None:
+        async with for_many(format_named(self._request.options.format)) as form:
+            await self._sign_as(form, chosen, listing, dialogue)
+
+    async def _sign_as(self, form: Format, chosen: Candidate, listing: Listing, dialogue: BatchDialogue) -> None:
         chain, moment, waiting = chain_of(chosen, listing), self._tools.now(), deque[tuple[int, Ready]]()
         options, narrow = self._request.options, narrowest(self._looked)
         assert narrow is not None  # noqa: S101 - nobody is asked otherwise
@@ -220,7 +225,7 @@ class _Batch:
                     continue
                 try:
                     request = with_digest(found.request, algorithm.digest.name)
-                    ready = await prepare(request, found.form, chosen, chain, moment)
+                    ready = await prepare(request, form, chosen, chain, moment)
                 except PeroError as error:
                     self.results.add(index, error)
                     continue

@@ -13,7 +13,7 @@ from agent.errors import AlgorithmUnsupported, BadParameters, Fact, PeroError
 from agent.model import Digest, Document, Streamed
 from agent.signing.batch_request import BatchRequest, Unread
 from agent.signing.choosing import checked
-from agent.signing.making import Format
+from agent.signing.making import Format, for_many, format_named
 from agent.signing.preview import shown
 from agent.signing.request import SignRequest
 from agent.texts.errors import error_text
@@ -26,17 +26,22 @@ class Looked(NamedTuple):
     """A document that can be signed, as far as it can be known before."""
 
     request: SignRequest
-    form: Format
 
 
-async def look(request: BatchRequest, document: Document | Digest | Unread) -> Looked | PeroError:
+async def look(request: BatchRequest) -> list[Looked | PeroError]:
+    async with for_many(format_named(request.options.format)) as form:
+        return [await _look(request, document, form) for document in request.documents]
+
+
+async def _look(request: BatchRequest, document: Document | Digest | Unread, form: Format) -> Looked | PeroError:
     if isinstance(document, Unread):
         return document.error
     one = request.one(document)
     try:
-        return Looked(one, await checked(one))
+        await checked(one, form)
     except PeroError as error:
         return error
+    return Looked(one)
 
 
 def narrowest(looked: Sequence[Looked | PeroError]) -> SignRequest | None:

@@ -71,8 +71,10 @@ def _unusable(candidate: Candidate) -> CertificateUnusable:
     return CertificateUnusable(thumbprint=description.thumbprint, reason=candidate.problems[0], **days)
 
 
-async def checked(request: SignRequest) -> Format:
+async def checked(request: SignRequest, form: Format | None = None) -> Format:
     """The format asked for. What can never be signed is refused here, before anybody is asked anything.
+
+    `form`: that format, where it was made ready for many documents.
 
     Raises BadParameters, DigestLength, AlgorithmUnsupported, and what the format says of the document.
     """
@@ -82,7 +84,7 @@ async def checked(request: SignRequest) -> Format:
         attached=request.attached,
         digest_named=request.digest_algorithm is not None,
     )
-    form = format_named(request.options.format)
+    form = form or format_named(request.options.format)
     _ = request.digests
     if isinstance(request.document, Digest):
         expected = digest_named(request.document.algorithm).size

@@ -5,7 +5,9 @@ A row's functions may take long: the procedure runs them aside where that is so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from agent.cms.formats import Completed, Prepared
@@ -26,6 +28,7 @@ class Format(NamedTuple):
     prepare: Callable[[Task], Prepared]
     verify: Callable[[Task, Completed, Level], None]  # raises SignatureWrong
     slow: bool = False  # takes long for small documents too
+    kept: Callable[[], making_pdf.Kept] | None = None  # what takes the place of `look` and `prepare` for many documents
 
 
 _CMS = (making_cms.media_type, making_cms.is_detached, making_cms.look, making_cms.prepared, making_cms.verify)
@@ -34,7 +37,7 @@ _XML = (making_xml.media_type, making_xml.is_detached, making_xml.look, making_x
 FORMATS: tuple[Format, ...] = (
     Format("cms", *_CMS),
     Format("cades", *_CMS),
-    Format("pades", *_PDF, slow=True),
+    Format("pades", *_PDF, slow=True, kept=making_pdf.for_many),
     Format("xmldsig", *_XML, slow=True),
     Format("xades", *_XML, slow=True),
 )
@@ -46,3 +49,16 @@ def format_named(name: str) -> Format:
         if row.name == name:
             return row
     raise BadParameters(detail=f"unknown format: {name}")
+
+
+@asynccontextmanager
+async def for_many(form: Format) -> AsyncIterator[Format]:
+    """The format for many documents, one after another: what it would start for each is started once."""
+    if form.kept is None:
+        yield form
+        return
+    kept = form.kept()
+    try:
+        yield form._replace(look=kept.look, prepare=kept.prepare)
+    finally:
+        await asyncio.shield(asyncio.to_thread(kept.close))

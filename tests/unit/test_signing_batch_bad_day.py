@@ -15,9 +15,11 @@ from agent.api.batches import MAX_OF_ORIGIN, Batches
 from agent.consent.prompter import BatchPrompt
 from agent.errors import JournalUnwritable, Refused, TimestampUnavailable
 from agent.journal import Journal
+from agent.pdf import process
 from agent.signing.batch_finishing import GIVE_UP, SIDE_BY_SIDE
 from agent.signing.batch_request import Deliver
 from agent.timestamp.request import request, token_of
+from tests.harness import pdf
 from tests.harness.authority import Authority
 from tests.harness.core import Core
 from tests.unit.test_signing_batch import begun, content, documents, errors, fetched, judge
@@ -243,3 +245,67 @@ async def test_hostile_names_reach_the_window_as_they_are_and_a_long_reason_is_c
     prompt = core.person.shown[-1]
     assert isinstance(prompt, BatchPrompt)
     assert len(prompt.documents[1].problem) < 400
+
+
+async def test_signatures_that_come_in_blocks_find_their_documents(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_by_one = core.tokens.sign_many
+
+    async def in_blocks(entry: Any, algorithm: Any, jobs: AsyncIterator[Any], pin: Any) -> AsyncIterator[Any]:
+        taken = [job async for job in jobs]
+
+        async def again() -> AsyncIterator[Any]:
+            for job in taken:
+                yield job
+
+        async for signed in one_by_one(entry, algorithm, again(), pin):
+            yield signed
+
+    monkeypatch.setattr(core.tokens, "sign_many", in_blocks)
+    page = core.page()
+    found, ended = await fetched(core, page, await begun(core, page, 4))
+    assert (ended, errors(found), core.person.failures) == ("", {}, [])
+    for index, one in found.items():
+        judge(tmp_path, one["result"], content(index))
+
+
+async def test_a_level_that_nobody_can_give_asks_nobody(core: Core) -> None:
+    page = core.page()
+    found, ended = await fetched(core, page, await begun(core, page, 2, **AT_T))
+    assert (found, ended, core.person.shown) == ({}, "timestamp_unconfigured", [])
+
+
+async def test_a_document_that_is_looked_at_shows_what_its_signature_will_say(core: Core) -> None:
+    page = core.page()
+    await fetched(core, page, await begun(core, page, 1, options={"format": "cades", "reason": "<b>I agree</b>"}))
+    (prompt,) = core.person.shown
+    assert isinstance(prompt, BatchPrompt)
+    shown = core.person.show(0)
+    assert shown is not None
+    assert dict(shown.stated) == dict(prompt.stated) == {"reason": "<b>I agree</b>"}
+
+
+async def test_pdfs_of_a_batch_share_a_process_to_be_looked_at_and_one_to_be_prepared(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    start = process._start
+
+    def counted(*limits: int) -> Any:
+        started.append(start(*limits))
+        return started[-1]
+
+    monkeypatch.setattr(process, "_start", counted)
+    page = core.page()
+    contents = [pdf.plain(), b"%PDF-1.7 damaged", pdf.plain() + b"% two\n", pdf.plain() + b"% three\n"]
+    rows = [{"name": f"{n}.pdf", "content": base64.b64encode(one).decode()} for n, one in enumerate(contents)]
+    answer = await core.call(page, "sign_batch", {"documents": rows, "options": {"format": "pades"}})
+    found, _ = await fetched(core, page, answer["result"]["batch"])
+    assert errors(found) == {1: "document_damaged"}
+    assert len(started) == 2
+    assert all(one.poll() is not None for one in started)
+    for index in (0, 2, 3):
+        made = base64.b64decode(found[index]["result"]["signature"])
+        assert made.startswith(contents[index])
+        assert "Signature is Valid" in pdf.pdfsig(made, tmp_path)
