@@ -322,6 +322,8 @@ async def test_versions_are_compared_with_those_known(made: Made) -> None:
     assert ("several", "warning") in await made.found(modules_version.CHECK)
     no_driver(made)
     made.fake.known_modules = [module(facts={"library_version": "1.0"})]
+    assert await made.found(modules_version.CHECK) == [("not_in_table", "ok")]
+    made.fake.known_modules = [module()]
     assert await made.found(modules_version.CHECK) == [("not_known", "not_applicable")]
 
 

@@ -136,9 +136,14 @@ async def test_providers_are_named_with_their_versions(made: Made) -> None:
     assert await made.found(providers_present.CHECK) == [("none", "not_applicable")]
     made.install("lsb-cprocsp-base", "5.0.13000-7", "opt/cprocsp/sbin/x")
     (finding,) = await providers_present.CHECK.examine(made.fake)
-    assert (finding.case, finding.facts) == ("one", {"names": "CryptoPro CSP 5.0.13000-7"})
+    assert finding.case == "one"
+    assert finding.facts == {
+        "provider": "CryptoPro CSP",
+        "named": "CryptoPro CSP 5.0.13000-7",
+        "version": "5.0.13000-7",
+    }
     made.write("opt/itcs/x", "")
-    assert await made.found(providers_present.CHECK) == [("several", "warning")]
+    assert await made.found(providers_present.CHECK) == [("one", "ok"), ("one", "ok"), ("several", "warning")]
 
 
 async def test_a_plugin_that_browsers_no_longer_take_is_told(made: Made) -> None:

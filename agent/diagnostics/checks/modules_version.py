@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from agent.diagnostics import versions
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
 from agent.diagnostics.probes.products import numbers
+from agent.errors import Fact
 from agent.tokens.vendors import vendor_of
 
 
@@ -26,11 +25,14 @@ async def examine(probe: Probe) -> list[Finding]:
 
 
 def _of_module(name: str, version: str, path: str) -> Finding | None:
-    """None where nothing is known of it."""
-    row = versions.known(name)
-    if row is None or not numbers(version):
+    """None where it tells no version."""
+    if not numbers(version):
         return None
-    facts: Any = {"name": name, "version": version, "newest": row.text, "date": row.date, "path": path}
+    facts: dict[str, Fact] = {"driver": name, "version": version, "path": path}
+    row = versions.known(name)
+    if row is None:
+        return Finding("modules.version", "not_in_table", "ok", facts)
+    facts |= {"newest": row.text, "date": row.date}
     if numbers(version) >= row.newest:
         return Finding("modules.version", "newest", "ok", facts)
     if row.distribution:
@@ -45,7 +47,7 @@ def _several(found: list[tuple[str, str, str]]) -> list[Finding]:
         if version:
             seen.setdefault(name, {})[version] = path
     return [
-        Finding("modules.version", "several", "warning", {"name": name, "versions": ", ".join(sorted(paths)),
+        Finding("modules.version", "several", "warning", {"driver": name, "versions": ", ".join(sorted(paths)),
                                                           "paths": ", ".join(paths.values())})
         for name, paths in seen.items()
         if len(paths) > 1

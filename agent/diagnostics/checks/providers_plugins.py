@@ -13,12 +13,10 @@ async def examine(probe: Probe) -> list[Finding]:
 
 
 def _of_plugin(one: Installed) -> Finding:
-    facts = {"name": f"{one.product.name} {one.version}".strip()}
     if one.outdated:
-        return Finding(
-            "providers.plugins", "outdated", "warning", {**facts, "least": ".".join(map(str, one.product.least))}
-        )
-    return Finding("providers.plugins", "present", "ok", facts)
+        least = ".".join(map(str, one.product.least))
+        return Finding("providers.plugins", "outdated", "warning", {**one.facts, "least": least})
+    return Finding("providers.plugins", "present", "ok", one.facts)
 
 
 CHECK = Check("providers.plugins", examine)

@@ -7,12 +7,14 @@ from agent.diagnostics.probe import Probe
 
 
 async def examine(probe: Probe) -> list[Finding]:
-    names = [f"{one.product.name} {one.version}".strip() for one in probe.products.installed("provider")]
-    if not names:
+    installed = probe.products.installed("provider")
+    if not installed:
         return [Finding("providers.present", "none", "not_applicable")]
-    if len(names) > 1:
-        return [Finding("providers.present", "several", "warning", {"names": ", ".join(names)})]
-    return [Finding("providers.present", "one", "ok", {"names": names[0]})]
+    findings = [Finding("providers.present", "one", "ok", one.facts) for one in installed]
+    if len(installed) > 1:
+        names = ", ".join(one.product.name for one in installed)
+        findings.append(Finding("providers.present", "several", "warning", {"names": names}))
+    return findings
 
 
 CHECK = Check("providers.present", examine)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from agent.errors import Fact
+
 Kind = Literal["provider", "plugin"]
 _DPKG = Path("var/lib/dpkg")
 _IFC = Path("etc/ifc.cfg")
@@ -66,6 +68,12 @@ PRODUCTS: tuple[Product, ...] = (
 class Installed(NamedTuple):
     product: Product
     version: str  # as the package database has it; empty where it does not know
+
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """`named` is for people; `provider` and `version` are for the history."""
+        version: dict[str, Fact] = {"version": self.version} if self.version else {}
+        return {"provider": self.product.name, "named": f"{self.product.name} {self.version}".strip(), **version}
 
     @property
     def outdated(self) -> bool:
