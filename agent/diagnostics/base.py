@@ -81,7 +81,20 @@ async def run(
     finally:
         for task in tasks.values():
             task.cancel()
-    return [finding for check in wanted for finding in tasks[check.id].result()]
+    return _each_error_once([finding for check in wanted for finding in tasks[check.id].result()])
+
+
+def _each_error_once(findings: Sequence[Finding]) -> list[Finding]:
+    """What one error kept several checks from is told by the first; the others stand on that one."""
+    told: dict[str, str] = {}
+    kept = []
+    for finding in findings:
+        if finding.case == "failed":
+            first = told.setdefault(repr(sorted(finding.facts.items())), finding.id)
+            if first != finding.id:
+                finding = Finding(finding.id, "skipped", "unknown", {"required": first}, blocking=True)
+        kept.append(finding)
+    return kept
 
 
 def _with_required(checks: Sequence[Check], wanted: Sequence[Check]) -> list[Check]:

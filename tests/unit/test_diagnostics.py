@@ -368,3 +368,18 @@ def test_requirements_stand_before_what_requires_them() -> None:
         assert set(check.requires) <= seen
         seen.add(check.id)
     assert len(seen) == len(CHECKS)
+
+
+async def test_one_error_that_stops_several_checks_is_one_red_line() -> None:
+    async def stopped(_probe: Probe) -> list[Finding]:
+        raise StateUnsafe(path="/state", reason="open to other users")
+
+    async def hung(_probe: Probe) -> list[Finding]:
+        raise WorkerHung(module="/lib/m.so", seconds=30)
+
+    checks = [Check("modules.loadable", stopped), Check("tokens.seen", stopped), Check("tokens.pin", hung)]
+    findings = await base.run(checks, Fake())
+    assert [(one.case, one.status) for one in findings] == [
+        ("failed", "error"), ("skipped", "unknown"), ("failed", "error"),
+    ]  # fmt: skip
+    assert findings[1].facts == {"required": "modules.loadable"}
