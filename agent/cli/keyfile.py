@@ -13,7 +13,7 @@ from agent.cli.asking import asking, kind_of, pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.listing import describe, thumbprint
 from agent.cli.output import plain, say
-from agent.errors import CertificateUnknown
+from agent.errors import CertificateUnknown, PassphraseIncorrect, PinIncorrect
 from agent.model import KEY_FILES
 
 if TYPE_CHECKING:
@@ -84,8 +84,12 @@ async def _forgotten(context: Context, wanted: str) -> dict[str, Any]:
 
 
 async def _added(context: Context, choice: PinChoice, path: str) -> dict[str, Any]:
+    """Raises PassphraseIncorrect: it is no PIN, and nothing counts its tries."""
     async with context.session(choice) as call:
-        return await call("add_key_file", {"path": path})
+        try:
+            return await call("add_key_file", {"path": path})
+        except PinIncorrect as error:
+            raise PassphraseIncorrect(file=Path(path).name) from error
 
 
 async def _listed(context: Context) -> dict[str, Any]:

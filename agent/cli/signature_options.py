@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from agent.cli.context import Context
 from agent.cli.output import plain
@@ -90,7 +91,30 @@ def wanted(context: Context, **given: Any) -> dict[str, Any]:
         parameters["options"]["signer"] = given["signer"] - 1
     if given["digest"]:
         parameters["digest_algorithm"] = given["digest"]
+    _check(context, parameters)
     return parameters
+
+
+def _check(context: Context, parameters: dict[str, Any]) -> None:
+    """What the agent would refuse of these options, whatever the document is. Raises click.UsageError."""
+    from agent.model import Document
+    from agent.signing.making_xml import combination
+    from agent.signing.options import XML_FORMATS, SignatureOptions, conflict
+
+    existing = {"existing": b""} if "existing_path" in parameters else {}
+    try:
+        options = msgspec.convert({**parameters["options"], **existing}, SignatureOptions)
+    except msgspec.ValidationError as error:
+        where = str(error).rpartition("`$.")[2].rstrip("`") or "?"
+        raise click.UsageError(context.text("sign.bad_value", option=f"--{where.rpartition('.')[2]}")) from error
+    document = Document("file", b"", "")
+    named = "digest_algorithm" in parameters
+    found = conflict(options, document, attached=parameters["attached"], digest_named=named)
+    if found is not None:
+        words = context.text(f"sign.conflict.{found.key}", format=options.format, level=options.level.upper())
+        raise click.UsageError(words)
+    if options.format in XML_FORMATS and combination(document, options) is not None:
+        raise click.UsageError(context.text("sign.conflict.xml_options"))
 
 
 def _known(options: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +155,21 @@ def filter_of(context: Context, given: tuple[str, ...]) -> dict[str, Any]:
         else:
             names = ", ".join(sorted({*_LISTS, *_WORDS, _QUALIFIED}))
             raise click.UsageError(context.text("sign.no_filter", given=plain(one), names=names))
+        _check_filter(context, {name: found[name]}, one)
     return found
+
+
+def _check_filter(context: Context, wanted: dict[str, Any], given: str) -> None:
+    """Raises click.UsageError where the value is none that there can be."""
+    from agent.signing.filters import Filter
+
+    try:
+        msgspec.convert(wanted, Filter, strict=True)
+    except msgspec.ValidationError as error:
+        (name,) = wanted
+        what = context.text(f"sign.filter_value.{name}")
+        words = "" if what == f"sign.filter_value.{name}" else what
+        raise click.UsageError(context.text("sign.bad_filter", given=plain(given), words=words).strip()) from error
 
 
 def offer_of(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from agent.cms.formats import Completed, Prepared
+from agent.errors import BadParameters
 from agent.model import Digest, Document
 from agent.signing.options import Level, SignatureOptions, XmlOptions
 from agent.signing.task import Task, whole
 from agent.verification import own_xml
 from agent.xml import signature
-from agent.xml.options import Options
+from agent.xml.options import Options, check
 
 
 def media_type(_detached: bool) -> str:
@@ -39,6 +40,15 @@ def verify(task: Task, completed: Completed, level: Level) -> None:
     options = _options(task.document, task.options)
     case = own_xml.Case(whole(task.document), task.certificate, task.algorithm, options, level)
     own_xml.verify_own(completed.value, case, task.token)
+
+
+def combination(document: Document | Digest, wanted: SignatureOptions) -> str | None:
+    """What of these options does not go together, for programmers; None: all of it does."""
+    try:
+        check(_options(document, wanted))
+    except BadParameters as error:
+        return str(error.facts["detail"])
+    return None
 
 
 def _options(document: Document | Digest, wanted: SignatureOptions) -> Options:

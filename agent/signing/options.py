@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -73,48 +73,60 @@ class SignatureOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     xml: XmlOptions | None = None
 
 
+class Conflict(NamedTuple):
+    """A combination that there is not: its key of the catalogue ("sign.conflict.KEY"), and words for programmers."""
+
+    key: str
+    detail: str
+
+
 def check(options: SignatureOptions, document: Document | Digest, *, attached: bool, digest_named: bool) -> None:
     """Raises BadParameters at a combination that there is not. `digest_named`: the request names a digest algorithm."""
-    for wrong, detail in (
-        *_rules(options, document, attached, digest_named),
-        *_rules_of_streams(options, document, attached),
-    ):
-        if wrong:
-            raise BadParameters(detail=detail)
+    found = conflict(options, document, attached=attached, digest_named=digest_named)
+    if found is not None:
+        raise BadParameters(detail=found.detail)
+
+
+def conflict(
+    options: SignatureOptions, document: Document | Digest, *, attached: bool, digest_named: bool
+) -> Conflict | None:
+    rules = (*_rules(options, document, attached, digest_named), *_rules_of_streams(options, document, attached))
+    return next((Conflict(key, detail) for wrong, key, detail in rules if wrong), None)
 
 
 def _rules(
     options: SignatureOptions, document: Document | Digest, attached: bool, digest_named: bool
-) -> tuple[tuple[bool, str], ...]:
+) -> tuple[tuple[bool, str, str], ...]:
     kind = options.format
     is_cms, is_xml = kind in CMS_FORMATS, kind in XML_FORMATS
     bare_digest = isinstance(document, Digest) and not isinstance(document, Streamed)
+    counter = options.mode == "counter_sign"
     return (
-        (isinstance(document, Digest) and not is_cms, f"{kind} needs the document and not its digest"),
-        (options.mode is not None and attached, "attached is as the existing signature has it"),
-        (bare_digest and (attached or digest_named), "a digest cannot be attached, nor digested again"),
-        (attached and not is_cms, f"attached does not go with {kind}"),
-        (options.level != "b" and kind not in WITH_LEVELS, f"{kind} has no level {options.level}"),
-        (options.fallback and options.level == "b", "fallback goes with level t and lt"),
-        (options.packaging is not None and not is_xml, f"packaging does not go with {kind}"),
-        (options.encoding != "der" and not is_cms, f"encoding does not go with {kind}"),
-        (options.reason is not None and kind not in WITH_REASON, f"{kind} has no place for a reason"),
-        (options.name and kind != "cades", f"name does not go with {kind}"),
-        ((options.existing is None) != (options.mode is None), "existing and mode go together"),
-        (options.mode is not None and not is_cms, f"mode does not go with {kind}"),
-        (options.signer is not None and options.mode != "counter_sign", "signer goes with counter_sign"),
-        (options.mode == "counter_sign" and options.name, "a counter-signature has no document to name"),
-        (options.pdf is not None and kind != "pades", f"pdf does not go with {kind}"),
-        (options.xml is not None and not is_xml, f"xml does not go with {kind}"),
+        (isinstance(document, Digest) and not is_cms, "digest", f"{kind} needs the document and not its digest"),
+        (options.mode is not None and attached, "mode_attached", "attached is as the existing signature has it"),
+        (bare_digest and (attached or digest_named), "digest", "a digest cannot be attached, nor digested again"),
+        (attached and not is_cms, "attached", f"attached does not go with {kind}"),
+        (options.level != "b" and kind not in WITH_LEVELS, "level", f"{kind} has no level {options.level}"),
+        (options.fallback and options.level == "b", "fallback", "fallback goes with level t and lt"),
+        (options.packaging is not None and not is_xml, "packaging", f"packaging does not go with {kind}"),
+        (options.encoding != "der" and not is_cms, "encoding", f"encoding does not go with {kind}"),
+        (options.reason is not None and kind not in WITH_REASON, "reason", f"{kind} has no place for a reason"),
+        (options.name and kind != "cades", "name", f"name does not go with {kind}"),
+        ((options.existing is None) != (options.mode is None), "mode", "existing and mode go together"),
+        (options.mode is not None and not is_cms, "mode", f"mode does not go with {kind}"),
+        (options.signer is not None and not counter, "signer", "signer goes with counter_sign"),
+        (counter and options.name, "name", "a counter-signature has no document to name"),
+        (options.pdf is not None and kind != "pades", "pdf", f"pdf does not go with {kind}"),
+        (options.xml is not None and not is_xml, "xml", f"xml does not go with {kind}"),
     )
 
 
 def _rules_of_streams(
     options: SignatureOptions, document: Document | Digest, attached: bool
-) -> tuple[tuple[bool, str], ...]:
+) -> tuple[tuple[bool, str, str], ...]:
     """Content that nobody holds is put into a signature while it is copied (cms.stream): in DER, and in a new one."""
     put_in = attached and isinstance(document, Streamed)
     return (
-        (put_in and options.encoding != "der", "so large a document is attached in der only"),
-        (put_in and options.mode is not None, "so large a document is attached to a new signature only"),
+        (put_in and options.encoding != "der", "encoding", "so large a document is attached in der only"),
+        (put_in and options.mode is not None, "mode", "so large a document is attached to a new signature only"),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +66,23 @@ REASONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# What the system says of files (strerror(3), whose words Python gives in English), and we where it says nothing.
+SYSTEM: Mapping[str, str] = {
+    **{
+        os.strerror(getattr(errno, name)): name
+        for name in (
+            "ENOENT", "EEXIST", "EISDIR", "ENOTDIR", "EACCES", "EPERM", "ENOSPC", "EROFS", "ENAMETOOLONG", "ELOOP",
+            "EIO", "EBUSY", "EFBIG", "EMFILE", "EDQUOT", "ETXTBSY", "ENOTEMPTY",
+        )
+        if hasattr(errno, name)
+    },
+    "not a file": "not_a_file",
+    "the name is not UTF-8": "name_not_utf8",
+    "unreadable": "unreadable",
+    "embedded null byte": "null_in_name",
+}  # fmt: skip
+
+
 def error_text(name: str, language: str, facts: Mapping[str, Any]) -> str:
     """What happened. A name that no catalogue knows comes back as its key."""
     return text(f"error.{name}.text", language, **worded(name, language, facts))
@@ -79,7 +98,7 @@ def reason_text(name: str, language: str, facts: Mapping[str, Any]) -> str:
     reason = str(facts.get("reason") or "")
     if reason in REASONS.get(name, ()):
         return text(f"error.{name}.reason.{reason}", language, **facts)
-    return reason
+    return text(f"system.{SYSTEM[reason]}", language) if reason in SYSTEM else reason
 
 
 def worded(name: str, language: str, facts: Mapping[str, Any]) -> dict[str, Any]:

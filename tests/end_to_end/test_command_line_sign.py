@@ -249,7 +249,10 @@ def test_certificates_are_shown_for_people_and_programs(pero: CommandLine, key_f
 def test_a_wrong_passphrase_adds_nothing(pero: CommandLine) -> None:
     made = make_key_file(pero.folder, "p256")
     ended = pero.run("keyfile", "add", made.path, "--json", pin="wrong")
-    assert (ended.status, ended.json["error"]["name"]) == (3, "pin_incorrect")
+    assert (ended.status, ended.json["error"]["name"]) == (3, "passphrase_incorrect")
+    russian = pero.run("keyfile", "add", made.path, pin="wrong", language="ru_RU.UTF-8").complaint
+    assert "Неверный пароль файла «" in russian
+    assert "PIN" not in russian
     assert pero.run("keyfile", "list").output == "No key files were added.\n"
 
 
