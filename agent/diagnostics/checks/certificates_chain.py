@@ -15,6 +15,8 @@ from agent.diagnostics.probe import Probe
 from agent.errors import Fact
 from agent.trust.path import path_problem
 
+DAY = timedelta(days=1)  # by which an issuer's end has to come before the certificate's own to be worth a word
+
 
 async def examine(probe: Probe) -> list[Finding]:
     certificates = [one for one in await held(probe) if one.in_time(probe.now())]
@@ -67,7 +69,7 @@ def _ending(found: Sequence[Description], now: datetime, soon: timedelta) -> Fin
     facts: dict[str, Fact] = {"issuer": first.owner, "end": f"{first.not_after:%Y-%m-%d}"}
     if now > first.not_after:
         return Finding("certificates.chain", "issuer_expired", "error", facts)
-    if first.not_after - now <= soon and first.not_after < found[0].not_after:
+    if first.not_after - now <= soon and first.not_after < found[0].not_after - DAY:
         return Finding("certificates.chain", "issuer_ends_soon", "warning", facts)
     return None
 
