@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from agent.desktop.window_prompter import WindowPrompter
 from agent.errors import PinInvalid, Refused, WindowClosed
 from agent.ipc import pin
 from tests.harness import prompts
+from tests.harness.cores import cores, may_leave_one
 from tests.harness.display import Display
 from tests.harness.person import Person, Worker, ends, signing_window, window_processes
 
@@ -286,3 +288,39 @@ async def test_the_offer_is_not_taken_by_an_enter_too_many(display: Display) -> 
         await signing.person.wait_until_ready("Сменить PIN-код сейчас")
         await signing.person.press("Return")
         assert await ends(signing.dialogue.offer_taken()) is False
+
+
+async def test_a_window_that_crashes_with_a_pin_typed_leaves_no_core(display: Display, tmp_path: Path) -> None:
+    with cores(tmp_path / "cores") as folder:
+        async with token_window(display) as asked:
+            await asked.fill(OLD, NEW, NEW)
+            (window,) = window_processes()
+            assert not may_leave_one(window.pid)
+            window.send_signal(signal.SIGSEGV)
+            with pytest.raises(WindowClosed):
+                await ends(asked.dialogue.confirmed())
+        assert list(folder.iterdir()) == []
+
+
+HOSTILE = {
+    "turned round": "‮gnigats‬ USB token",
+    "control characters": "USB\x1b[31m\x07\x00\n\ttoken\x85",
+    "four thousand letters": "W" * 4000,
+    "four thousand marks": "a" + "\u0301" * 3999,
+    "markup": "<b>USB</b> <img src=x> &amp; token",
+}
+
+
+@pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE)
+async def test_a_token_with_a_hostile_name_moves_and_hides_nothing(display: Display, label: str) -> None:
+    """What stands below the name can still be read, typed into and pressed; nothing in it is obeyed."""
+    async with token_window(display, token_label=label, token_serial=label, token_reader=label) as asked:
+        names = "\n".join(await asked.person.names())
+        for character in ("\u202e", "\u202c", "\x1b", "\x07", "\x85"):
+            assert character not in names
+        assert label[:3] not in ("<b>",) or "<b>USB</b>" in names
+        await asked.fill(OLD, NEW, NEW)
+        await asked.person.wait_until_ready("Change")
+        await asked.person.press("Return")
+        worker = await asked.worker()
+        assert await worker.ask() == OLD.encode()
