@@ -14,9 +14,11 @@ from ctypes import POINTER, byref, c_char, c_ubyte, c_ulong, c_void_p
 from typing import NamedTuple
 
 OK = 0x00  # CKR_OK
+NUMBER = ctypes.sizeof(c_ulong)  # bytes of CK_ULONG
 _ODD_LENGTH = 0x05  # CKR_GENERAL_ERROR, said for a module whose lengths do not fit
 _BUFFER = 8 << 10  # bytes for one attribute; what is longer is read by the binding, in two steps
-_MOST_OBJECTS = 64  # handles in one look
+_AT_ONCE = 64  # handles in one look
+_MOST_OBJECTS = 1 << 16  # handles of a token
 _MOST_SLOTS = 1 << 12
 _ROOM = 1024  # bytes for a signature
 
@@ -119,7 +121,7 @@ class Cryptoki:
         self._find_end = function(_FIND_END, c_ulong)
         self._sign_init = function(_SIGN_INIT, c_ulong, POINTER(_Mechanism), c_ulong)
         self._sign = function(_SIGN, c_ulong, ctypes.c_char_p, c_ulong, c_void_p, length)
-        self._handles = (c_ulong * _MOST_OBJECTS)()
+        self._handles = (c_ulong * _AT_ONCE)()
         self._number = c_ulong()
         self._room = ctypes.create_string_buffer(_ROOM)
         self._templates: dict[tuple[int, ...], _Wanted] = {}
@@ -150,10 +152,7 @@ class Cryptoki:
 
     def find(self, session: int, template: Sequence[tuple[int, int | bytes]]) -> tuple[int, list[int]]:
         """C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal: the code of the first that failed."""
-        octets = [
-            value if isinstance(value, bytes) else value.to_bytes(ctypes.sizeof(c_ulong), sys.byteorder)
-            for _, value in template
-        ]
+        octets = [value if isinstance(value, bytes) else value.to_bytes(NUMBER, sys.byteorder) for _, value in template]
         kept = [ctypes.create_string_buffer(value, len(value)) for value in octets]
         wanted = _template((kind, room) for (kind, _), room in zip(template, kept, strict=True))
         code = self._find_init(session, wanted, len(kept))
@@ -166,9 +165,9 @@ class Cryptoki:
     def _found(self, session: int) -> tuple[int, list[int]]:
         found: list[int] = []
         while True:
-            code = self._find(session, self._handles, _MOST_OBJECTS, byref(self._number))
+            code = self._find(session, self._handles, _AT_ONCE, byref(self._number))
             count = self._number.value
-            if code == OK and count > _MOST_OBJECTS:
+            if code == OK and (count > _AT_ONCE or len(found) > _MOST_OBJECTS):
                 code = _ODD_LENGTH
             if code != OK or not count:
                 return code, found

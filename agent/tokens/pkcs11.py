@@ -19,7 +19,7 @@ import PyKCS11
 from PyKCS11 import LowLevel
 
 from agent.errors import ModuleUnloadable, PeroError, PinIncorrect
-from agent.tokens import binaries, opensc, return_codes
+from agent.tokens import binaries, cryptoki, opensc, return_codes
 from agent.tokens.cryptoki import Cryptoki
 from agent.tokens.mechanisms import PssParameters
 from agent.tokens.messages import Facts
@@ -306,7 +306,9 @@ def native(handle: Any) -> Any:
 def _quick(kind: int, value: bytes) -> Attribute:
     if kind in _OCTETS:
         return value
-    return int.from_bytes(value, sys.byteorder) if kind in _NUMBERS else any(value)
+    if kind in _BOOLEANS:
+        return any(value)
+    return int.from_bytes(value, sys.byteorder) if len(value) == cryptoki.NUMBER else None
 
 
 def _attribute(view: Any) -> Attribute:
