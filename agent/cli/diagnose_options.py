@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 import click
 
+from agent.cli.context import Context
+from agent.cli.output import plain
+
 
 class Further(NamedTuple):
     mend: bool
@@ -37,9 +40,25 @@ def further_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def collected(*arguments: Any, **options: Any) -> Any:
-        taken = {name: options.pop(name) for name in Further._fields}
-        return command(*arguments, further=Further(**taken), **options)
+        further = Further(**{name: options.pop(name) for name in Further._fields})
+        _check(click.get_current_context().obj, further)
+        return command(*arguments, further=further, **options)
 
     for option in reversed(_OPTIONS):
         collected = option(collected)
     return collected
+
+
+def _check(context: Context, further: Further) -> None:
+    """Raises UsageError where options do not go together, or where `--only` names no check."""
+    if (further.only and not further.mend) or (further.mend and further.undo):
+        raise click.UsageError(context.text("mend.together"))
+    for identifier in further.only:
+        if identifier not in _checks():
+            raise click.UsageError(context.text("mend.unknown_check", id=plain(identifier)))
+
+
+def _checks() -> set[str]:
+    from agent.diagnostics.checks import CHECKS  # late: most runs of the command line need none of them
+
+    return {check.id for check in CHECKS}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.certificates import pem
+from agent.cli.exits import Exit
 from agent.config import Locations
 from native_host.manifests import CHROMIUM_EXTENSION
 from tests.harness.authority_server import AuthorityServer
@@ -76,6 +78,25 @@ def test_nothing_is_done_that_was_not_agreed_to(line: CommandLine) -> None:
     assert not manifest(line).exists()
 
 
+def test_open_files_of_pero_are_closed_and_opened_again(line: CommandLine) -> None:
+    line.places.state.chmod(0o755)
+    line.places.settings.chmod(0o666)
+    mended = line.run("diagnose", "--area", "agent", "--mend", "--yes", "--only", "agent.files", "--json")
+    assert cases(mended, "agent.files") == {"closed"}, mended.complaint
+    assert line.run("diagnose", "--undo", "--yes").status == 0
+    modes = [path.stat().st_mode & 0o777 for path in (line.places.state, line.places.settings)]
+    assert modes == [0o755, 0o666]
+
+
+@pytest.mark.parametrize(
+    "options", [("--only", "agent.files"), ("--mend", "--undo"), ("--mend", "--only", "no.such\x1b[2J")]
+)
+def test_options_that_mean_nothing_are_refused(line: CommandLine, options: tuple[str, ...]) -> None:
+    done = line.run("diagnose", *options)
+    assert done.status == Exit.USAGE
+    assert "\x1b" not in done.complaint
+
+
 def test_an_agent_that_does_not_run_is_started_and_stopped_again(line: CommandLine) -> None:
     assert cases(line.run("diagnose", "--area", "agent", "--json"), "agent.running") == {"not_running"}
     mended = line.run("diagnose", "--area", "agent", "--mend", "--yes", "--only", "agent.running", "--json")
@@ -118,9 +139,22 @@ def test_a_missing_issuer_is_fetched_verified_kept_and_forgotten_again(line: Com
         mended = line.run(*mend)
         assert cases(mended, "certificates.chain") == {"complete"}, mended.complaint
         assert authority.issuing.der in [path.read_bytes() for path in kept(line.places)]
+        assert carried(line, authority.issuing.der), "a signature made now takes the issuer along"
         assert line.run("diagnose", "--undo", "--yes").status == 0
         assert kept(line.places) == []
+        assert not carried(line, authority.issuing.der)
         assert cases(line.run(*look), "certificates.chain") == {"issuer_fetchable"}
+
+
+def carried(line: CommandLine, certificate: bytes) -> bool:
+    """Whether a signature has a certificate with it, as openssl reads it."""
+    (line.folder / "document").write_text("text")
+    done = line.run("sign", "document", "-o", "signature", "--force", pin=PASSPHRASE)
+    assert done.status == 0, done.complaint
+    order = ["openssl", "cms", "-verify", "-noverify", "-inform", "DER", "-in", "signature", "-content", "document",
+             "-certsout", "carried.pem", "-out", "/dev/null"]  # fmt: skip
+    subprocess.run(order, cwd=line.folder, check=True, capture_output=True)
+    return certificate in pem.blocks((line.folder / "carried.pem").read_bytes(), frozenset({"CERTIFICATE"}))
 
 
 def kept(places: Locations) -> list[Path]:
