@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
+from agent.diagnostics.probes.apart import apart
 
 _CRYPTOPRO = "CryptoPro CSP"
 
@@ -13,7 +14,7 @@ async def examine(probe: Probe) -> list[Finding]:
     if ifc is None:
         return [Finding("providers.ifc", "none", "not_applicable")]
     findings = []
-    providers = {one.product.name for one in probe.products.installed("provider")}
+    providers = {one.product.name for one in await apart(probe.products.installed, "provider")}
     if _CRYPTOPRO in providers and not ifc.knows:
         findings.append(Finding("providers.ifc", "without_cryptopro", "warning"))
     elif _CRYPTOPRO in providers and not ifc.found:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
+from agent.diagnostics.probes.apart import apart
 from agent.diagnostics.probes.products import Installed
 
 
 async def examine(probe: Probe) -> list[Finding]:
-    findings = [_of_plugin(one) for one in probe.products.installed("plugin")]
+    findings = [_of_plugin(one) for one in await apart(probe.products.installed, "plugin")]
     return findings or [Finding("providers.plugins", "none", "not_applicable")]
 
 

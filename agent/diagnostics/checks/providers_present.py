@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
+from agent.diagnostics.probes.apart import apart
 
 
 async def examine(probe: Probe) -> list[Finding]:
-    installed = probe.products.installed("provider")
+    installed = await apart(probe.products.installed, "provider")
     if not installed:
         return [Finding("providers.present", "none", "not_applicable")]
     findings = [Finding("providers.present", "one", "ok", one.facts) for one in installed]

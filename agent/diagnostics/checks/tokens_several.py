@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
+from agent.diagnostics.probes.apart import apart
 from agent.errors import Fact
 from agent.model import KEY_FILES
 
 
 async def examine(probe: Probe) -> list[Finding]:
     tokens = [token for token in (await probe.listing())["tokens"] if token["module"] != KEY_FILES]
-    plugins = [one.product.name for one in probe.products.installed("plugin")]
+    plugins = [one.product.name for one in await apart(probe.products.installed, "plugin")]
     if len(tokens) < 2:
         return [Finding("tokens.several", "one_or_none", "not_applicable")]
     if plugins:

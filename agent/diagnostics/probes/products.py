@@ -1,27 +1,24 @@
 """Crypto providers and other vendors' plug-ins on the disk: which, of what version, whole or changed.
 
 PRODUCTS: paths and names of packages were read in install scripts and package recipes that others published; rows
-marked [unverified] are general knowledge. Versions and digests are those of the system's package database (dpkg); what
-is installed in another way is seen and has no version.
+marked [unverified] are general knowledge. Versions and digests are those of the system's packages; what is installed in
+another way is seen and has no version.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from agent.diagnostics.probes.packages import Packages
 from agent.errors import Fact
 
 Kind = Literal["provider", "plugin"]
-_DPKG = Path("var/lib/dpkg")
 _IFC = Path("etc/ifc.cfg")
 _IFC_LOGS = Path("var/log/ifc/engine_logs")
 _IFC_LINKS = ("usr/lib/mozilla/plugins/lib/libcppkcs11.so", "usr/lib64/mozilla/plugins/lib/libcppkcs11.so")
 _KEYS = Path("var/opt/cprocsp/keys")
 _LIMIT = 1 << 20  # bytes of a configuration file
-_LARGEST = 64 << 20  # bytes of a library whose digest is taken
 _WATCHED = (
     "lsb-cprocsp-",
     "cprocsp-",
@@ -42,7 +39,7 @@ class Product(NamedTuple):
     name: str
     kind: Kind
     files: tuple[str, ...]
-    packages: tuple[str, ...] = ()  # of dpkg, the first that is installed tells the version
+    packages: tuple[str, ...] = ()  # the first that is installed tells the version
     least: tuple[int, ...] = ()
 
 
@@ -89,7 +86,9 @@ class Ifc(NamedTuple):
 
 
 class Products(Protocol):
-    def installed(self, kind: Kind) -> list[Installed]: ...
+    def installed(self, kind: Kind) -> list[Installed]:
+        """May take a while, as `changed`."""
+        ...
 
     def ifc(self) -> Ifc | None:
         """None where IFCPlugin has no settings here."""
@@ -107,10 +106,11 @@ class Products(Protocol):
 class LinuxProducts:
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
+        self._packages = Packages(root)
 
     def installed(self, kind: Kind) -> list[Installed]:
         rows = [row for row in PRODUCTS if row.kind == kind and any(self._any(pattern) for pattern in row.files)]
-        versions = self._versions() if rows else {}
+        versions = self._packages.versions([name for row in rows for name in row.packages]) if rows else {}
         return [Installed(row, next((versions[name] for name in row.packages if name in versions), "")) for row in rows]
 
     def ifc(self) -> Ifc | None:
@@ -125,8 +125,7 @@ class LinuxProducts:
         return Ifc(bool(named), found, self._closed(_IFC_LOGS))
 
     def changed(self) -> list[str]:
-        lists = sorted((self._root / _DPKG / "info").glob("*.md5sums"))
-        return [path for listed in lists if listed.name.startswith(_WATCHED) for path in self._differing(listed)]
+        return self._packages.changed(_WATCHED)
 
     def strangers_keys(self, user: str) -> bool:
         try:
@@ -144,22 +143,6 @@ class LinuxProducts:
         except OSError:
             return False
 
-    def _versions(self) -> dict[str, str]:
-        """Names and versions of installed packages (deb822 paragraphs)."""
-        found: dict[str, str] = {}
-        for paragraph in _text(self._root / _DPKG / "status", None).split("\n\n"):
-            rows = dict(line.partition(": ")[::2] for line in paragraph.splitlines() if not line.startswith(" "))
-            if rows.get("Status", "").endswith(" installed"):
-                found[rows.get("Package", "")] = rows.get("Version", "")
-        return found
-
-    def _differing(self, listed: Path) -> Iterator[str]:
-        for line in _text(listed).splitlines():
-            digest, _, name = line.partition("  ")
-            path = self._root / name
-            if ".so" in path.name and path.is_file() and digest != _md5(path):
-                yield f"/{name}"
-
 
 def numbers(version: str) -> tuple[int, ...]:
     """The leading numbers of a version: "2.0.15500-1" is (2, 0, 15500)."""
@@ -171,20 +154,9 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _md5(path: Path) -> str:
-    """As dpkg has it, empty where it cannot be taken: it says that a file changed, and not that nobody forged it."""
-    try:
-        if path.stat().st_size > _LARGEST:
-            return ""
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    except OSError:
-        return ""
-
-
-def _text(path: Path, limit: int | None = _LIMIT) -> str:
+def _text(path: Path) -> str:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(-1 if limit is None else limit)
+            return file.read(_LIMIT)
     except OSError:
         return ""
