@@ -133,7 +133,7 @@ async def mend(
     agreed: bool,
     quietly: bool = False,
 ) -> list[Finding]:
-    """Show, ask, do; the findings of the areas that were touched, made anew. One repair that fails stops no other.
+    """Show, ask, do; where something was done, the findings made anew. One repair that fails stops no other.
 
     `quietly`: what is said goes to stderr, for stdout is to hold something else.
     """
@@ -174,8 +174,8 @@ async def _checked_again(
 ) -> list[Finding]:
     from agent.diagnostics.report import title, wording
 
-    areas = {finding.area for one in done for finding in one.findings}
-    again = await look(tuple(areas))
+    areas = {finding.area for finding in findings}
+    again = await look(tuple(areas))  # all of them: what a fault hid may lie in any area
     cured = dict.fromkeys(finding.id for one in done for finding in one.findings)
     for identifier in cured:
         wrong = [finding for finding in again if finding.id == identifier and not finding.well]
@@ -184,7 +184,7 @@ async def _checked_again(
         if not wrong:
             tell(context.text("mend.gone", title=title(identifier, context.language)))
     tell(context.text("mend.undo_how"))
-    return [*again, *(finding for finding in findings if finding.area not in areas)]
+    return again
 
 
 async def undo(context: Context, *, agreed: bool) -> bool:
