@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests.harness.gost_token import make_gost_token, openssl_gost, public_key, 
 
 PASSPHRASE = "correct horse"
 CONTENT = "Договор № 1\n".encode()
+LARGE = (64 << 20) + 1  # bytes
 LOOPBACK = ("127.0.0.0/8",)
 only_ec = pytest.mark.parametrize("server", ["ec"], indirect=True)  # the bad day is the same for every kind of key
 _DSIG = "http://www.w3.org/2000/09/xmldsig#"
@@ -200,6 +202,28 @@ async def test_the_command_makes_levels_too(desk: Desk) -> None:
     ended = desk.line.run("sign", desk.document, "--level", "t", "--force", pin=desk.pin, language="ru_RU")
     assert ended.status != 0
     assert "html: ответ другого вида" in ended.complaint
+
+
+@only_ec
+@pytest.mark.parametrize("level", ["t", "lt"])
+async def test_a_large_document_is_attached_at_every_level(desk: Desk, level: str) -> None:
+    """Larger than what is ever held: its signature is made of the digest, and put around the copy."""
+    large = desk.line.folder / "large.bin"
+    with large.open("wb") as file:
+        file.write(b"begin")
+        file.truncate(LARGE)
+    ended = desk.line.run("sign", large, "--attached", "--level", level, "--force", pin=desk.pin)
+    assert ended.status == 0, ended.complaint
+    made = large.with_name("large.bin.p7m")
+    openssl_gost(
+        "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", made, "-purpose", "any",
+        "-CAfile", desk.server.authority.root.certificate, "-out", desk.line.folder / "copy",
+    )  # fmt: skip
+    copied = subprocess.run(["cmp", large, desk.line.folder / "copy"], capture_output=True, check=False)
+    assert copied.returncode == 0, copied.stderr
+    told = desk.line.run("verify", made, "--trust", desk.server.authority.root.certificate, "--json").json
+    assert (told["status"], told["signers"][0]["level"]) == ("valid", level)
+    assert (told["revocation"] == "carried") == (level == "lt")
 
 
 @only_ec
