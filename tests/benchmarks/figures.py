@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-HEAD = ("", "median", "p99", "reference in this run", "median", "ratio", "difference", "goal", "")
+HEAD = ("", "median", "best", "p99", "reference in this run", "median", "ratio", "difference", "goal", "")
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Figure:
         return ordered[max(0, -(-99 * len(ordered) // 100) - 1)]
 
     def row(self) -> tuple[str, ...]:
-        spread = _number(self.p99) if len(self.samples) > 1 else ""
+        spread = (_number(min(self.samples)), _number(self.p99)) if len(self.samples) > 1 else ("", "")
         beside = ("", "", "", "")
         if self.reference is not None:
             other = self.reference.median
             ratio = f"{self.median / other:.1f}x" if other else ""
             beside = (self.reference.name, _number(other), ratio, f"{self.median - other:+.2f}")
         goal = ("", "") if self.goal is None else (f"<= {self.goal:g}", "ok" if self.median <= self.goal else "over")
-        return (f"{self.name}, {self.unit}".rstrip(", "), _number(self.median), spread, *beside, *goal)
+        return (f"{self.name}, {self.unit}".rstrip(", "), _number(self.median), *spread, *beside, *goal)
 
 
 def _number(value: float) -> str:
@@ -51,7 +51,7 @@ def table(title: str, figures: Iterable[Figure]) -> str:
     lines = []
     for row in rows:
         cells = [
-            cell.ljust(width) if column in (0, 3, 8) else cell.rjust(width)
+            cell.ljust(width) if column in (0, 4, 9) else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())

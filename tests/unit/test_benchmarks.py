@@ -50,7 +50,7 @@ def test_a_composition_without_a_prompter_asks_in_a_window(tmp_path: Path) -> No
 
 def test_a_goal_is_compared_with_the_median_and_the_tail_is_the_99th_percentile() -> None:
     figure = Figure("a call", [1.0] * 98 + [7.0, 9.0], goal=2.0, reference=Figure("raw", [0.5]))
-    assert figure.row() == ("a call, ms", "1.00", "7.00", "raw", "0.50", "2.0x", "+0.50", "<= 2", "ok")
+    assert figure.row() == ("a call, ms", "1.00", "1.00", "7.00", "raw", "0.50", "2.0x", "+0.50", "<= 2", "ok")
     assert Figure("a call", [3.0], goal=2.0).row()[-1] == "over"
     assert "a call, ms" in table("Title", [figure])
 
