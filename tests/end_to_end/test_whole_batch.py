@@ -154,6 +154,52 @@ def test_a_request_that_is_taken_back_before_the_answer_signs_nothing(desk: Desk
     until(lambda: not desk.children("agent.desktop.windows.main"), "the window to go")
 
 
+def test_a_window_that_is_killed_in_the_middle_costs_only_the_rest(desk: Desk, page: Page) -> None:
+    desk.faults("C_Sign sleep 300")
+    begin(page)
+    desk.display.sign(desk.pin)
+    until(lambda: page.evaluate("return results.length"), "the first result")
+    (window,) = desk.children("agent.desktop.windows.main")
+    window.kill()
+    how, found = ended(page)
+    assert (how, sorted(found)) == ("over", list(range(COUNT)))
+    assert 1 <= len(signed(found)) < COUNT
+    assert {one["error"] for one in found.values() if one.get("error")} == {"cancelled"}
+    accepted(desk, found)
+
+
+def test_two_sites_have_their_batches_one_after_the_other(desk: Desk, page: Page) -> None:
+    other = desk.page(host="localhost")
+    if other.evaluate("return (await pero.status()).state") == "not_allowed":
+        desk.allow(other)
+    begin(page)
+    desk.display.wait_until_ready("Refuse")
+    begin(other, "{ format: 'cms' }")
+    desk.display.sign(desk.pin)
+    assert signed(ended(page)[1]) == list(range(COUNT))
+    until(lambda: "localhost" in str(desk.display.accessible.tree()), "the window of the other site")
+    desk.display.sign(desk.pin)
+    assert signed(ended(other)[1]) == list(range(COUNT))
+    other.close()
+
+
+def cancelled(desk: Desk) -> int:
+    """How many signings ended so."""
+    return [entry["facts"].get("outcome") for entry in desk.journal() if entry["kind"] == "outcome"].count("cancelled")
+
+
+def test_a_page_that_goes_away_in_the_middle_ends_its_batch(desk: Desk) -> None:
+    desk.faults("C_Sign sleep 300")
+    before = cancelled(desk)
+    leaving = desk.page()
+    begin(leaving)
+    desk.display.sign(desk.pin)
+    until(lambda: leaving.evaluate("return results.length"), "the first result")
+    leaving.close()
+    until(lambda: not desk.children("agent.desktop.windows.main"), "the window to go")
+    until(lambda: cancelled(desk) == before + 1, "the outcome")
+
+
 LARGE = "Array.from({ length: 2 }, (_, n) => new File([new Uint8Array(9 << 20)], `act ${n}.bin`))"
 
 

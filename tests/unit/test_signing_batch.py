@@ -201,8 +201,10 @@ async def test_the_journal_has_every_document_before_it_is_signed_and_its_outcom
 async def test_a_batch_is_the_callers_own_and_there_are_few_of_one(core: Core) -> None:
     page, other = core.page(), core.page("https://other.example")
     batch = await begun(core, page, 1)
-    answer = await core.call(other, "batch_next", {"batch": batch})
-    assert answer["error"]["message"] == "bad_parameters"
+    for stranger in (other, core.page()):  # another site, and another page of the same one
+        for method in ("batch_next", "batch_stop"):
+            answer = await core.call(stranger, method, {"batch": batch})
+            assert answer["error"]["message"] == "bad_parameters"
     await begun(core, page, 1)
     answer = await core.call(page, "sign_batch", {"documents": documents(1)})
     assert answer["error"]["message"] == "busy"
