@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 
 from agent.algorithms import digest_named, new_digest
+from agent.api import batches
 from agent.api.batches import MAX_OF_ORIGIN, Batches
 from agent.consent.prompter import BatchPrompt
-from agent.errors import JournalUnwritable, Refused, TimestampUnavailable
+from agent.errors import BadParameters, JournalUnwritable, Refused, TimestampUnavailable
 from agent.journal import Journal
+from agent.model import Digest, Document
 from agent.pdf import process
 from agent.signing.batch_finishing import GIVE_UP, SIDE_BY_SIDE
-from agent.signing.batch_request import Deliver
+from agent.signing.batch_look import check_digests
+from agent.signing.batch_request import BatchRequest, Deliver
 from agent.timestamp.request import request, token_of
 from tests.harness import pdf
 from tests.harness.authority import Authority
@@ -212,12 +215,12 @@ async def test_results_are_asked_for_in_turn_and_again_until_the_next_call_says_
 
 
 async def test_a_batch_that_is_stopped_before_it_began_ends_all_the_same(core: Core) -> None:
-    page, batches = core.page(), Batches()
+    page, made = core.page(), Batches()
 
     async def work(_deliver: Deliver) -> None:
         raise AssertionError
 
-    batch = batches.begin(page, 1, "en", work)
+    batch = made.begin(page, 1, "en", work)
     assert batch.task is not None
     batch.task.cancel()
     with pytest.raises(Exception, match="cancelled"):
@@ -309,3 +312,31 @@ async def test_pdfs_of_a_batch_share_a_process_to_be_looked_at_and_one_to_be_pre
         made = base64.b64decode(found[index]["result"]["signature"])
         assert made.startswith(contents[index])
         assert "Signature is Valid" in pdf.pdfsig(made, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "value", "most"), [("MAX_RESULTS", 2, 2), ("MAX_OCTETS", 1, 1)])
+async def test_one_answer_does_not_grow_with_the_batch(
+    core: Core, monkeypatch: pytest.MonkeyPatch, name: str, value: int, most: int
+) -> None:
+    monkeypatch.setattr(batches, name, value)
+    page = core.page()
+    batch = await begun(core, page, 5)
+    seen: list[int] = []
+    while True:
+        told = (await core.call(page, "batch_next", {"batch": batch, "after": len(seen)}))["result"]
+        assert 0 < len(told["results"]) <= most
+        seen += [one["index"] for one in told["results"]]
+        assert told["next"] == len(seen)
+        if told["done"]:
+            break
+    assert sorted(seen) == list(range(5))
+
+
+@pytest.mark.parametrize(
+    ("algorithms", "whole", "named"), [(("sha256", "sha512"), False, None), (("sha256",), True, "sha512")]
+)
+def test_digests_of_two_algorithms_are_no_batch(algorithms: tuple[str, ...], whole: bool, named: str | None) -> None:
+    given = [Digest("d", name, b"") for name in algorithms]
+    documents = (*given, Document("w", b"")) if whole else tuple(given)
+    with pytest.raises(BadParameters):
+        check_digests(BatchRequest("https://site.example", documents, digest_algorithm=named))
