@@ -117,6 +117,7 @@ class Composition:
             port=lambda: self.port,
         )
         self.services.signing.change_pin = self.services.managing.change_pin
+        self.services.managing.follow_ups = self.services.signing.follow_ups
         self.dispatcher = Dispatcher(self.services)
         self._environment = environment
 

@@ -25,7 +25,8 @@ class FollowUps:
     async def first(self, work: Callable[[Give[Result]], Coroutine[Any, Any, Result]]) -> Result:
         """The result that `work` gives early by the function it is handed, else the one that it returns."""
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(_carry(work, answer))
+        cut: list[asyncio.CancelledError] = []
+        task = asyncio.create_task(_carry(work, answer, cut))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -33,6 +34,8 @@ class FollowUps:
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait([task])
+            for error in cut:  # which may say more
+                raise error from None
             raise
 
     async def settled(self) -> None:
@@ -58,14 +61,21 @@ async def until(end: Coroutine[Any, Any, None], answer: Coroutine[Any, Any, bool
         await asyncio.wait((ending, answering))
 
 
-async def _carry(work: Callable[[Give[Result]], Coroutine[Any, Any, Result]], answer: asyncio.Future[Result]) -> None:
+async def _carry(
+    work: Callable[[Give[Result]], Coroutine[Any, Any, Result]],
+    answer: asyncio.Future[Result],
+    cut: list[asyncio.CancelledError],
+) -> None:
+    """`cut` gets the error with which work that was cancelled ended."""
+
     def give(result: Result) -> None:
         if not answer.done():
             answer.set_result(result)
 
     try:
         give(await work(give))
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
+        cut.append(error)
         answer.cancel()
         raise
     except BaseException as error:

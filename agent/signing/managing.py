@@ -21,6 +21,7 @@ from agent.ipc.pin import PinSource, Purpose
 from agent.journal import Journal
 from agent.model import KEY_FILES, TokenState
 from agent.signing.fitting import warnings
+from agent.signing.follow_up import FollowUps, Give, until
 from agent.signing.intention import intention
 from agent.signing.queue import PersonQueue
 from agent.texts.standards import standard
@@ -39,6 +40,7 @@ class Managing:
         self._tokens = tokens
         self._journal = journal
         self._queue = queue
+        self.follow_ups = FollowUps()  # those of signing, where both are composed
 
     async def look(self, token: TokenState) -> TokenObjects:
         """What can be seen without a login. Nobody is asked, nothing is written."""
@@ -48,27 +50,27 @@ class Managing:
         """The private ones too."""
         prompt = _prompt("objects", token, language)
         with intention(self._journal, "token_objects", _facts(token, prompter)) as begun:
-            found = await self._ask(prompt, prompter, lambda pin: self._tokens.objects(token, pin))
+            found = await self._ask(prompt, prompter, token, lambda pin: self._tokens.objects(token, pin))
             begun.ended("done")
         return found
 
     async def change_pin(self, token: TokenState, prompter: Prompter, language: str) -> None:
         prompt = _prompt("change_pin", token, language, secrets=("pin", "new_pin"))
         with intention(self._journal, "token_change_pin", _facts(token, prompter)) as begun:
-            await self._ask(prompt, prompter, lambda pin: self._tokens.change_pin(token, pin))
+            await self._ask(prompt, prompter, token, lambda pin: self._tokens.change_pin(token, pin))
             begun.ended("done")
 
     async def unblock(self, token: TokenState, prompter: Prompter, language: str) -> None:
         prompt = _prompt("unblock", token, language, secrets=("so_pin", "new_pin"))
         with intention(self._journal, "token_unblock", _facts(token, prompter)) as begun:
-            await self._ask(prompt, prompter, lambda pin: self._tokens.unblock(token, pin))
+            await self._ask(prompt, prompter, token, lambda pin: self._tokens.unblock(token, pin))
             begun.ended("done")
 
     async def set_pin(self, token: TokenState, prompter: Prompter, language: str) -> None:
         """The first one."""
         prompt = _prompt("set_pin", token, language, secrets=("so_pin", "new_pin"))
         with intention(self._journal, "token_set_pin", _facts(token, prompter)) as begun:
-            await self._ask(prompt, prompter, lambda pin: self._tokens.set_first_pin(token, pin))
+            await self._ask(prompt, prompter, token, lambda pin: self._tokens.set_first_pin(token, pin))
             begun.ended("done")
 
     async def generate(self, token: TokenState, spec: KeySpec, prompter: Prompter, language: str) -> TokenObject:
@@ -76,7 +78,7 @@ class Managing:
         details = _named(("token_detail.key", kind), ("token_detail.label", spec.label), ("token_detail.id", spec.id))
         prompt = _prompt("generate", token, language, details=details)
         with intention(self._journal, "token_generate", _facts(token, prompter)) as begun:
-            made = await self._ask(prompt, prompter, lambda pin: self._tokens.generate(token, spec, pin))
+            made = await self._ask(prompt, prompter, token, lambda pin: self._tokens.generate(token, spec, pin))
             begun.ended("done", objects=_written((made.name,)))
         return made
 
@@ -95,7 +97,7 @@ class Managing:
         prompt = _prompt("request", token, language, details=(*_subject(subject), *_named(("token_detail.id", key.id))))
         with intention(self._journal, "token_request", facts) as begun:
             made = await self._ask(
-                prompt, prompter, lambda pin: self._tokens.request(token, key, subject, pin, extensions)
+                prompt, prompter, token, lambda pin: self._tokens.request(token, key, subject, pin, extensions)
             )
             begun.ended("done")
         return made
@@ -110,6 +112,7 @@ class Managing:
             made = await self._ask(
                 prompt,
                 prompter,
+                token,
                 lambda pin: self._tokens.write_certificate(token, der, pin, label=label, authority=authority),
             )
             begun.ended("done", objects=_written((made.name,)))
@@ -122,7 +125,7 @@ class Managing:
         prompt = _prompt("import", token, language, secrets=("passphrase", "pin"), details=details)
         with intention(self._journal, "token_import", {**_facts(token, prompter), "file": name}) as begun:
             made = await self._ask(
-                prompt, prompter, lambda pin: self._tokens.import_key_file(token, content, name, pin)
+                prompt, prompter, token, lambda pin: self._tokens.import_key_file(token, content, name, pin)
             )
             begun.ended("done", objects=_written([one.name for one in made]))
         return made
@@ -136,7 +139,7 @@ class Managing:
                 await self._tokens.rename(token, name, label)
             else:
                 prompt = _prompt("rename", token, language, details=details)
-                await self._ask(prompt, prompter, lambda pin: self._tokens.rename(token, name, label, pin))
+                await self._ask(prompt, prompter, token, lambda pin: self._tokens.rename(token, name, label, pin))
             begun.ended("done")
 
     async def delete(self, token: TokenState, names: Sequence[ObjectName], prompter: Prompter, language: str) -> None:
@@ -147,7 +150,7 @@ class Managing:
                 await self._tokens.delete(token, names)
             else:
                 prompt = _prompt("delete", token, language, losses=losses)
-                await self._ask(prompt, prompter, lambda pin: self._tokens.delete(token, names, pin))
+                await self._ask(prompt, prompter, token, lambda pin: self._tokens.delete(token, names, pin))
             begun.ended("done")
 
     async def losses(self, token: TokenState, names: Sequence[ObjectName], language: str) -> Pairs:
@@ -175,9 +178,21 @@ class Managing:
             await dialogue.done()
 
     async def _ask(
-        self, prompt: TokenPrompt, prompter: Prompter, work: Callable[[PinSource], Awaitable[Result]]
+        self, prompt: TokenPrompt, prompter: Prompter, token: TokenState, work: Callable[[PinSource], Awaitable[Result]]
     ) -> Result:
-        async with self._queue.turn(while_paused=True) as patience, prompter.ask_token(prompt) as dialogue:
+        """The result is given before the person decides whether to change a PIN that everybody knows."""
+        return await self.follow_ups.first(lambda give: self._asked(prompt, prompter, token, work, give))
+
+    async def _asked(
+        self,
+        prompt: TokenPrompt,
+        prompter: Prompter,
+        token: TokenState,
+        work: Callable[[PinSource], Awaitable[Result]],
+        give: Give[Result],
+    ) -> Result:
+        change = False
+        async with self._queue.turn() as patience, prompter.ask_token(prompt) as dialogue:
             last: PeroError | None = None
             while True:
                 await _confirmed(dialogue, last)
@@ -190,9 +205,14 @@ class Managing:
                     last = error
                     await dialogue.failed(error)
                 else:
-                    await dialogue.done()
-                    return result
+                    break
                 patience.renew()
+            if await dialogue.done():
+                give(result)
+                change = await until(self._queue.wanted(), dialogue.offer_taken())
+        if change:
+            await self.change_pin(token, prompter, prompt.language)
+        return result
 
 
 def key_title(kind: str, parameters: str) -> str:

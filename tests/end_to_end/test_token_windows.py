@@ -324,3 +324,29 @@ async def test_a_token_with_a_hostile_name_moves_and_hides_nothing(display: Disp
         await asked.person.press("Return")
         worker = await asked.worker()
         assert await worker.ask() == OLD.encode()
+
+
+async def test_whatever_was_done_with_a_pin_that_everybody_knows_its_change_is_offered(display: Display) -> None:
+    async with token_window(display, "generate") as asked:
+        await asked.fill("12345678")
+        await asked.person.press("Return")
+        worker = await asked.worker()
+        await worker.ask()
+        worker.say(pin.Accepted(default_pin=True))
+        assert await ends(asked.dialogue.done()) is True
+        await asked.person.reads("Done. Now change the PIN?")
+        await asked.person.click("Change the PIN now")
+        assert await ends(asked.dialogue.offer_taken()) is True
+        await asked.person.wait_for_no_window("Pero")
+
+
+async def test_who_changes_that_pin_is_not_asked_to(display: Display) -> None:
+    async with token_window(display) as asked:
+        await asked.fill("12345678", NEW, NEW)
+        await asked.person.press("Return")
+        worker = await asked.worker()
+        await worker.ask()
+        worker.say(pin.Accepted(default_pin=True))
+        assert await worker.ask(purpose="new_pin") == NEW.encode()
+        worker.say(pin.Accepted())
+        assert await ends(asked.dialogue.done()) is False

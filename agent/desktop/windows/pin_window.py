@@ -47,6 +47,8 @@ class Stage(enum.Enum):
 class PinWindow(PromptWindow):
     """A subclass says what is chosen, and builds the body around `pin_panel`."""
 
+    offer_title = "offer.title"
+
     def __init__(self, channel: Channel, wording: Wording) -> None:
         super().__init__(channel, wording)
         self.stage = Stage.CHOOSING
@@ -281,7 +283,7 @@ class PinWindow(PromptWindow):
         while (item := self.body.takeAt(0)) is not None:
             hide(item)
         self.banner.clear()
-        self.add_title(self.wording("offer.title"), self.offered_for())
+        self.add_title(self.wording(self.offer_title), self.offered_for())
         self.body.addSpacing(style.GAP)
         self.body.addWidget(widgets.label(self.wording("offer.why")))
         self.body.addWidget(widgets.label(self.wording("offer.advice")))
@@ -294,7 +296,7 @@ class PinWindow(PromptWindow):
         self.refresh()
         self.begin_at(self.refuse_button)
         self.shrink()
-        widgets.announce(self, self.wording("offer.title"))
+        widgets.announce(self, self.wording(self.offer_title))
 
     def _show_error(self, name: str, facts: dict[str, str | int | bool | None]) -> None:
         self.banner.say("error", self.wording.error(name, facts))

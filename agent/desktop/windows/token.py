@@ -20,6 +20,7 @@ _BLOCKING = ("pin_locked", "pin_not_set")
 
 class TokenWindow(PinWindow):
     progress = "progress.token"
+    offer_title = "offer.title_done"
 
     def __init__(self, prompt: TokenPrompt, channel: Channel) -> None:
         wording = Wording(prompt.language)
@@ -46,7 +47,7 @@ class TokenWindow(PinWindow):
 
     def offers(self, default_pin: bool) -> bool:
         """Not after an operation that sets a PIN."""
-        return False
+        return default_pin and "new_pin" not in self._prompt.secrets and not self._prompt.key_file
 
     def may(self, button: QPushButton) -> bool:
         return not self._blocked() and super().may(button)
