@@ -38,6 +38,7 @@ help:
 	@echo 'make screenshots  take pictures of all windows (build/screenshots), and those of README.md anew'
 	@echo 'make extension    build the browser extension (build/extension/chromium, build/extension/firefox)'
 	@echo 'make tokens       compile the PKCS#11 modules that the tests use'
+	@echo 'make judge-tokens let pkcs11-check judge them: PYTHON312=python3.12 (half an hour)'
 	@echo 'make lock         write the lock files anew (LOCK_OPTIONS=--upgrade)'
 	@echo 'make clean        remove what was made: build, .venv, catalogues, caches'
 
@@ -125,6 +126,10 @@ browser_extension/node_modules/.installed: browser_extension/package.json browse
 .PHONY: tokens
 tokens:
 	@$(MAKE) --silent -C tests/tokens
+
+.PHONY: judge-tokens
+judge-tokens: tokens
+	@tests/tokens/judge.sh '$(or $(PYTHON312),python3.12)'
 
 .PHONY: lock
 lock:
