@@ -352,3 +352,49 @@ def test_a_socket_of_the_service_that_nobody_serves_is_told_from_one_that_refuse
         listener.listen()
         assert cards._why(no_service) == "refused"
     assert cards._why(0x8010006A) == "refused"
+
+
+def unauthorized(made: Made) -> None:
+    made.write("sys/bus/usb/devices/1-1/authorized", "0\n")
+    made.show()
+
+
+def unread(made: Made) -> None:
+    no_driver(made)
+    made.show()
+
+
+def exclusive(made: Made) -> None:
+    made.show(Reader(RUTOKEN, EXCLUSIVE, RUTOKEN_ATR))
+
+
+def mute(made: Made) -> None:
+    made.show(Reader(RUTOKEN, MUTE, b""))
+
+
+def stopped(made: Made) -> None:
+    made.show(outcome="stopped")
+
+
+def without_module(made: Made) -> None:
+    made.fake.known_modules = []
+
+
+@pytest.mark.parametrize(
+    ("fault", "red"),
+    [
+        (unauthorized, "hardware.usb"),
+        (unread, "hardware.reader"),
+        (exclusive, "pcsc.readers"),
+        (mute, "pcsc.readers"),
+        (stopped, "pcsc.service"),
+        (without_module, "modules.device"),
+    ],
+)
+async def test_one_broken_thing_is_one_red_line(made: Made, fault: Callable[[Made], None], red: str) -> None:
+    """The token is seen by nobody then."""
+    made.fake.known_modules = [module(path="/usr/lib/librtpkcs11ecp.so", tokens=0)]
+    made.fake.tokens, made.fake.certificates = [], []
+    fault(made)
+    findings = await run(CHECKS, made.fake)
+    assert [finding.id for finding in findings if finding.status == "error"] == [red]
