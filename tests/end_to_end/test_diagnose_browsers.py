@@ -67,7 +67,7 @@ def test_chromiums_own_profile_is_understood(pero: CommandLine) -> None:
     chromium(home, off=False)
     found = told(pero, "Chromium")
     assert (found["browsers.extension"], found["browsers.private"]) == (["on"], ["not_allowed"])
-    assert found["browsers.manifests"] == ["absent"]
+    assert (found["browsers.manifests"], found["browsers.version"]) == (["absent"], ["new_enough"])
     chromium(home, off=True)
     assert told(pero, "Chromium")["browsers.extension"] == ["off"]
     preferences = home / ".config/chromium/Default/Preferences"
@@ -122,6 +122,7 @@ def test_firefoxs_own_profile_is_understood(pero: CommandLine) -> None:
     firefox(home, profile, lambda addon: addon["active"])
     found = told(pero, "Firefox")
     assert (found["browsers.extension"], found["browsers.private"]) == (["on"], ["not_allowed"])
+    assert found["browsers.version"] == ["new_enough"]
     (profile / "user.js").write_text(lines[1] + lines[2])  # signatures are wanted again, as they are by default
     (profile / "prefs.js").unlink()
     (profile / "addonStartup.json.lz4").unlink(missing_ok=True)

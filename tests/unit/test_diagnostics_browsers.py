@@ -23,6 +23,7 @@ from agent.diagnostics.checks import (
     browsers_loopback,
     browsers_private,
     browsers_shadowed,
+    browsers_version,
 )
 from agent.diagnostics.probes.host import RealHost, Reply
 from agent.diagnostics.probes.profiles import LinuxProfiles
@@ -291,3 +292,32 @@ async def test_a_host_that_cannot_be_started(tmp_path: Path) -> None:
     launcher.write_text("#!/no/such/interpreter\n")
     launcher.chmod(0o700)
     assert (await RealHost(dict(os.environ)).ping(launcher, "firefox")).outcome == "cannot_start"
+
+
+@pytest.mark.parametrize(
+    ("version", "case"),
+    [("156.0.8078.79", "new_enough"), ("119.0.1.2", "too_old"), ("", "not_told"), ("x", "not_told")],
+)
+async def test_the_version_of_a_chromium(tmp_path: Path, version: str, case: str) -> None:
+    fake = Home(tmp_path)
+    fake.chromium()
+    fake.write(".config/chromium/Last Version", version)
+    assert [one for one, _ in await found(browsers_version.CHECK, fake)] == [case]
+
+
+@pytest.mark.parametrize(("version", "case"), [("153.7.0_2/2", "new_enough"), ("128.0_1/1", "too_old")])
+async def test_the_version_of_a_firefox(tmp_path: Path, version: str, case: str) -> None:
+    fake = Home(tmp_path)
+    fake.firefox()
+    fake.write(".mozilla/firefox/x.default/compatibility.ini", f"[Compatibility]\nLastVersion={version}\n")
+    assert [one for one, _ in await found(browsers_version.CHECK, fake)] == [case]
+
+
+def test_the_oldest_versions_are_those_of_the_extensions_manifests() -> None:
+    manifests = Path(__file__).resolve().parents[2] / "browser_extension" / "manifests"
+    chromium, firefox = (json.loads((manifests / f"{name}.json").read_text()) for name in ("chromium", "firefox"))
+    gecko = firefox["browser_specific_settings"]["gecko"]["strict_min_version"]
+    assert {
+        "chromium": int(chromium["minimum_chrome_version"]),
+        "firefox": int(gecko.partition(".")[0]),
+    } == browsers_version.OLDEST

@@ -22,6 +22,7 @@ from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.checks import (
     CHECKS,
     network_connection,
+    network_filters,
     network_inspection,
     network_loopback,
     network_port80,
@@ -32,6 +33,7 @@ from agent.diagnostics.checks import (
 from agent.diagnostics.probes.network import RealNetwork, Trial
 from agent.diagnostics.probes.pac import RealScripts
 from agent.diagnostics.probes.profiles import LinuxProfiles
+from agent.diagnostics.probes.system import LinuxSystem
 from agent.texts.catalogue import LANGUAGES
 from tests.harness.authority import Authority
 from tests.harness.diagnosed import Fake
@@ -389,3 +391,16 @@ async def test_proxy_scripts_are_found_where_browsers_are_told_of_them(stack: Ex
     lines = ('"network.proxy.type", 2', f'"network.proxy.autoconfig_url", "{(tmp_path / "own.pac").as_uri()}"')
     (profile / "prefs.js").write_text("".join(f"user_pref({line});\n" for line in lines))
     assert await found(network_loopback.CHECK, fake) == [("direct", "ok")]
+
+
+async def test_filters_that_run_here_are_named(tmp_path: Path) -> None:
+    """By data: processes of these names in a folder of the form of proc(5)."""
+    fake = machine()
+    fake.system = LinuxSystem({}, tmp_path)
+    assert await found(network_filters.CHECK, fake) == [("none", "ok")]
+    for number, name in enumerate(("kesl", "bash")):
+        (tmp_path / f"proc/{number}").mkdir(parents=True)
+        (tmp_path / f"proc/{number}/comm").write_text(f"{name}\n")
+    (finding,) = await network_filters.CHECK.examine(fake)  # type: ignore[arg-type]
+    assert (finding.case, finding.facts["names"]) == ("present", "Kaspersky Endpoint Security")
+    assert all(len(name) <= 15 for name, _product in network_filters.FILTERS), "proc(5) cuts them there"

@@ -92,6 +92,7 @@ class Profile(NamedTuple):
     blocked: tuple[str, ...] = ()  # sites that may not reach this machine
     hijacks: bool = False  # sends even 127.0.0.1 to its proxy
     script: str = ""  # address of the proxy script that it is told to use
+    version: str = ""  # of the browser that used it last
 
     @property
     def ours(self) -> Extension | None:
@@ -189,7 +190,7 @@ def _of_chromium(browser: Browser, folder: Path) -> Profile:
     script = str(proxy.get("pac_url", "")) if proxy.get("mode") == "pac_script" else ""
     return Profile(
         browser, folder.name, folder, tuple(one for one in found if one), tuple(dict.fromkeys(blocked)),
-        "<-loopback>" in bypass, script,
+        "<-loopback>" in bypass, script, _text(folder.parent / "Last Version").strip()[:40],
     )  # fmt: skip
 
 
@@ -237,7 +238,13 @@ def _of_firefox(browser: Browser, folder: Path) -> Profile:
     hijacks = preferences.get("network.proxy.allow_hijacking_localhost") == "true"
     named = preferences.get("network.proxy.autoconfig_url", "").strip('"')
     script = named if preferences.get("network.proxy.type") == "2" else ""
-    return Profile(browser, folder.name, folder, tuple(found), (), hijacks, script)
+    return Profile(browser, folder.name, folder, tuple(found), (), hijacks, script, _firefox_version(folder))
+
+
+def _firefox_version(folder: Path) -> str:
+    """compatibility.ini: "LastVersion=153.7.0_BUILD/BUILD"."""
+    said = re.search(r"^LastVersion=([0-9.]+)", _text(folder / "compatibility.ini"), re.MULTILINE)
+    return said[1] if said else ""
 
 
 def _firefox_extension(addon: dict[str, Any], allowed: dict[str, Any]) -> Extension:

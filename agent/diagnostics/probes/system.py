@@ -98,6 +98,10 @@ class System(Protocol):
         """Whether /proc is mounted with hidepid: pcscd then cannot ask polkit about its clients."""
         ...
 
+    def running(self) -> frozenset[str]:
+        """The names of all processes that we may see, as comm in proc(5) has them."""
+        ...
+
     def processes(self, name: str) -> list[Process]:
         """Those of this name that we may see."""
         ...
@@ -160,6 +164,9 @@ class LinuxSystem:
                 options = dict(option.partition("=")[::2] for option in fields[3].split(","))
                 hidden = options.get("hidepid", "0") in ("1", "2", "noaccess", "invisible", "4", "ptraceable")
         return hidden
+
+    def running(self) -> frozenset[str]:
+        return frozenset(_text(path).strip() for path in (self._root / "proc").glob("[0-9]*/comm"))
 
     def processes(self, name: str) -> list[Process]:
         found = []
