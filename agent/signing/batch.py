@@ -236,6 +236,8 @@ class _Batch:
         async with Finishing(self.results, wait=options.level != "b") as finishing, aclosing(signing) as signatures:
             async for _, signature in signatures:
                 index, ready = waiting.popleft()
+                if finishing.is_lowered:
+                    ready = _without_level(ready)
                 await finishing.begin(index, partial(finish, ready, signature, self._tools.levels))  # 7
 
     def _settle(self, error: PeroError) -> None:
@@ -262,6 +264,12 @@ class _Batch:
             self._prompter,
             one.language,
         )
+
+
+def _without_level(ready: Ready) -> Ready:
+    """At level B, asking nobody."""
+    options = msgspec.structs.replace(ready.request.options, level="b")
+    return ready._replace(request=msgspec.structs.replace(ready.request, options=options))
 
 
 async def _confirmed(dialogue: BatchDialogue, last: PeroError | None, offer: Offer) -> BatchAnswer:

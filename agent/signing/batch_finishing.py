@@ -34,6 +34,7 @@ class Finishing:
         self._places = asyncio.Semaphore(SIDE_BY_SIDE) if wait else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_vain = 0
+        self._lowered = 0  # one after another got no time-stamp, and their request takes that
         self._later: PeroError | None = None
         self._fault: BaseException | None = None
 
@@ -53,6 +54,11 @@ class Finishing:
                 await asyncio.wait(self._tasks)
         if error is None:
             self._check(0)
+
+    @property
+    def is_lowered(self) -> bool:
+        """Whether so many got no time-stamp that the others of a request that takes that would wait in vain."""
+        return self._places is not None and self._lowered >= GIVE_UP
 
     async def begin(self, index: int, finish: Finish) -> None:
         """Where it takes no waiting it is done at once; else it is begun once there is a place."""
@@ -82,8 +88,10 @@ class Finishing:
     async def _settle(self, index: int, finish: Finish) -> None:
         try:
             try:
-                outcome: SignResult | PeroError = await finish()
+                made = await finish()
                 self._in_vain = 0
+                self._lowered = self._lowered + 1 if made.options.level == "b" else 0
+                outcome: SignResult | PeroError = made
             except _LATER as error:
                 self._in_vain += 1
                 self._later = error

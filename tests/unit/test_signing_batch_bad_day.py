@@ -111,6 +111,20 @@ async def test_an_authority_that_is_gone_ends_the_login_and_not_each_document(co
     assert stamping.asked <= 2 + GIVE_UP + SIDE_BY_SIDE
 
 
+async def test_an_authority_that_is_gone_is_asked_a_few_times_where_less_will_do(
+    core: Core, stamping: Stamping, tmp_path: Path
+) -> None:
+    page = core.page()
+    stamping.together.set()
+    stamping.gone_for = set(range(1, 1000))
+    options = {"format": "cades", "level": "t", "fallback": True}
+    found, ended = await fetched(core, page, await begun(core, page, 40, options=options))
+    assert (ended, errors(found), len(found), core.tokens.logins) == ("", {}, 40, 1)
+    assert {one["result"]["level"] for one in found.values()} == {"b"}
+    assert stamping.asked <= GIVE_UP + SIDE_BY_SIDE
+    judge(tmp_path, found[39]["result"], content(39))
+
+
 async def test_whoever_stops_while_time_stamps_are_waited_for_keeps_what_is_done(
     core: Core, stamping: Stamping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
