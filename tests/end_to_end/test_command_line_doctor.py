@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 
 from tests.harness.command_line import PERO, CommandLine
 from tests.harness.display import DEADLINE, Display
+from tests.harness.keyfiles import make_identity
+from tests.harness.softhsm import make_softhsm
 
 _SHOWN = ("DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON", "NO_AT_BRIDGE")
 
@@ -127,3 +131,32 @@ def test_without_a_display_it_says_so(pero: CommandLine) -> None:
     ended = pero.run("diagnose", "--window")
     assert (ended.status, ended.output) == (3, "")
     assert "window" in ended.complaint
+
+
+def test_no_name_label_path_or_pin_is_in_the_bundle_of_a_machine_that_signed(pero: CommandLine) -> None:
+    tokens = pero.folder / "canary-tokens"
+    tokens.mkdir()
+    identity = make_identity("p256", "Канарейкин Пётр")
+    token = make_softhsm(tokens, "p256", label="LABEL-canary", identity=identity)
+    pero.use_tokens(tokens)
+    (pero.folder / "canary-contract.txt").write_text("canary")
+    with pero.agent():
+        assert pero.run("sign", "canary-contract.txt", pin=token.pin).status == 0
+        assert pero.run("sign", "canary-contract.txt", "--output", "again.p7s", pin="0000").status == 3
+        ended = pero.run("diagnose", "--bundle", "help.zip", "--yes")
+        asked = pero.run("diagnose", "--bundle", "other.zip")
+    assert not (pero.folder / "other.zip").exists(), "nobody agreed"
+    assert '"findings"' in asked.output, "it was shown all the same"
+    with zipfile.ZipFile(pero.folder / "help.zip") as file:
+        (held,) = (file.read(name).decode() for name in file.namelist())
+    assert held.strip() in ended.output, "what was saved is what was shown"
+    canaries = ("Канарейкин", "anary", token.pin, str(pero.folder), "softhsm2.conf")
+    assert [canary for canary in canaries if canary in held] == []
+    told = json.loads(held)
+    assert identity.thumbprint in held
+    outcomes = [row["facts"].get("outcome") for row in told["journal"] if row["kind"] == "outcome"]
+    assert outcomes == ["signed", "pin_incorrect"]
+    assert any(" started version=" in line for line in told["log"])
+    assert any("error=pin_incorrect" in line for line in told["log"])
+    assert told["history"][-1]["versions"]["machine Pero"]
+    assert (pero.folder / "help.zip").stat().st_mode & 0o777 == 0o600
