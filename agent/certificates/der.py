@@ -64,6 +64,11 @@ def dotted(element: Element) -> str:
     octets = element.contents
     if element.tag != OBJECT_IDENTIFIER or not octets or octets[-1] & 0x80:
         raise ValueError("object identifier")
+    return _dotted(octets) if len(octets) <= _LONGEST_IDENTIFIER else _dotted.__wrapped__(octets)
+
+
+@functools.lru_cache(maxsize=512)
+def _dotted(octets: bytes) -> str:
     arcs, arc = [], 0
     for octet in octets:
         arc = arc << 7 | octet & 0x7F
