@@ -64,8 +64,8 @@ async def measure(pin: str, count: int) -> list[dict[str, float]]:
         answer = await composition.dispatcher.handle(caller, message)
         total = (time.perf_counter() - begin) * 1e3
         assert "result" in json.loads(answer), answer
-        after = meter.total()
         processor = _processor(composition) - processor
+        after = meter.total()
         found.append(
             {
                 "total": total,
