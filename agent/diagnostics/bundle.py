@@ -17,11 +17,15 @@ import msgspec
 from agent.diagnostics import history
 from agent.diagnostics.base import Finding
 from agent.diagnostics.report import worst_first
+from agent.errors import Fact
 
 _FACTS = frozenset({
-    "atr", "begin", "browser", "code", "days", "driver", "end", "error", "host", "installed", "language", "pid", "port",
-    "provider", "reader", "readers", "required", "sandbox", "seconds", "sign", "thumbprint", "usb", "vendor", "version",
+    "atr", "begin", "browser", "code", "count", "date", "days", "driver", "end", "error", "exit_status", "found",
+    "host", "installed", "key_begin", "key_days", "key_end", "language", "least", "needed", "newer_end", "newest",
+    "pid", "port", "provider", "reader", "readers", "required", "sandbox", "seconds", "sign", "signal", "step",
+    "thumbprint", "usb", "vendor", "version", "versions",
 })  # fmt: skip
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")  # a host of any other name may be an organisation's own
 _NAMING = ("driver", "browser", "provider")  # facts on the list that say whose version it is
 NAME = "findings.json"
 HISTORY = 50  # entries, the newest
@@ -42,7 +46,7 @@ def content(findings: Sequence[Finding], machine: Mapping[str, str], extracts: E
             "id": finding.id,
             "case": finding.case,
             "status": finding.status,
-            "facts": {name: value for name, value in finding.facts.items() if name in _FACTS},
+            "facts": {name: value for name, value in finding.facts.items() if _may_leave(name, value)},
         }
         for finding in worst_first(findings)
     ]
@@ -62,6 +66,10 @@ def packed(shown: str) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(NAME, shown)
     return buffer.getvalue()
+
+
+def _may_leave(name: str, value: Fact) -> bool:
+    return name in _FACTS and (name != "host" or value in _LOOPBACK)
 
 
 def _entry(entry: history.Entry, findings: Sequence[Finding]) -> dict[str, Any]:

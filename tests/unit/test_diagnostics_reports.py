@@ -75,7 +75,11 @@ async def test_no_name_label_path_or_pin_is_in_the_bundle() -> None:
                            "facts": {"reason": f"{home} {name}"}, "tokens": 0}]  # fmt: skip
     fake.faults = [{"module": f"{home}/x.so", "error": "worker_hung", "facts": {}, "text": host}]
     fake.open_to_others = [(Path(home), 0o777)]
-    findings = [*await base.run(CHECKS, fake), Finding("agent.files", "new", "ok", {"unforeseen": pin})]
+    findings = [
+        *await base.run(CHECKS, fake),
+        Finding("agent.files", "new", "ok", {"unforeseen": pin}),
+        Finding("portals.reach", "failed_step", "error", {"portal": name, "host": host, "step": "tls"}),
+    ]
     assert all(any(canary in str(one.facts) for one in findings) for canary in CANARIES), "they could have come in"
     shown = bundle.content(findings, {"Pero": "0.1.0"})
     with zipfile.ZipFile(io.BytesIO(bundle.packed(shown))) as file:
