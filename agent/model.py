@@ -26,6 +26,7 @@ class TokenState(msgspec.Struct, frozen=True):
     foreign_container: str = ""  # the product whose container holds the key, where PKCS#11 shows none; a name
     so_pin_final_try: bool = False
     so_pin_locked: bool = False
+    gost_unsupported: bool = False  # a certificate with a GOST key is there, and no mechanism to sign with such a key
 
 
 KEY_FILES = "keyfiles"  # stands for a module path where the place is the folder of key files

@@ -21,6 +21,8 @@ STANDARD, REVERSED = "standard", "reversed"  # messages.Sign.digest_order
 # CKM_GOSTR3410_WITH_GOSTR3411_12_256 and _512 of TC26's range: they make the digest of what they are given
 WITH_DIGEST: dict[str, int] = {"gost256": 0xD4321008, "gost512": 0xD4321009}
 
+_RAW = {"gost256": mechanisms.CKM["CKM_GOSTR3410"], "gost512": mechanisms.CKM["CKM_GOSTR3410_512"]}
+
 
 class Way(NamedTuple):
     mechanism: int  # CKM_...
@@ -34,6 +36,11 @@ def way(algorithm: SignatureAlgorithm, offered: frozenset[int], octets: bytes) -
         return Way(raw, False)
     other = WITH_DIGEST.get(algorithm.key_type)
     return Way(other, True) if other in offered and other is not None and octets else None
+
+
+def able(key_type: str, offered: frozenset[int]) -> bool:
+    """Whether a token with these mechanisms signs with keys of this GOST type. An empty list was not told."""
+    return not offered or bool({_RAW[key_type], WITH_DIGEST[key_type]} & offered)
 
 
 def sign_digest(

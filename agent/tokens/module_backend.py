@@ -8,7 +8,7 @@ import msgspec
 
 from agent.errors import PeroError, PinCancelled, TokenAbsent, TokenFailed, UnknownMethod
 from agent.model import TokenState
-from agent.tokens import login, matching, messages, pkcs11, tasks
+from agent.tokens import gost_signing, login, matching, messages, pkcs11, tasks
 from agent.tokens.backend import ManyOperation, PinOperation
 from agent.tokens.containers import foreign_container
 from agent.tokens.keys import certificates_of, keys_of
@@ -55,13 +55,24 @@ class ModuleBackend:
                 return None
             state = token_state(info, self._module.path, slot, self._module.reader(slot))
             with self._module.session(slot, info.label) as session:
-                certificates = _certificates(session)
+                certificates, key_types = _certificates(session)
                 container = foreign_container(session, self._module.path)
-            return messages.TokenListing(msgspec.structs.replace(state, foreign_container=container), certificates)
+            state = msgspec.structs.replace(
+                state, foreign_container=container, gost_unsupported=self._lacks_gost(slot, key_types)
+            )
+            return messages.TokenListing(state, certificates)
         except TokenAbsent:
             return None
         except PeroError as error:
             return messages.TokenListing(state, (), error.name, error.facts)
+
+    def _lacks_gost(self, slot: int, key_types: set[str]) -> bool:
+        """Whether the token cannot sign with a GOST key that a certificate on it is of. Asked of no other token."""
+        ours = key_types & gost_signing.WITH_DIGEST.keys()
+        if not ours:
+            return False
+        offered = self._module.mechanisms(slot)
+        return any(not gost_signing.able(key_type, offered) for key_type in ours)
 
     def sign(self, request: messages.Sign) -> PinOperation:
         return Signing(self._module, request)
@@ -85,15 +96,17 @@ class ModuleBackend:
         raise UnknownMethod(method="forget_key_file")
 
 
-def _certificates(session: pkcs11.Session) -> tuple[messages.FoundCertificate, ...]:
+def _certificates(session: pkcs11.Session) -> tuple[tuple[messages.FoundCertificate, ...], set[str]]:
+    """Beside them the types of the keys of those that are no authority's."""
     certificates = certificates_of(session)
     kinds = sorted({key.key_type for _, key, _, _ in certificates})
     private = [key for kind in kinds for key in keys_of(session, pkcs11.PRIVATE_KEY, kind)]
     public = [key for kind in kinds for key in keys_of(session, pkcs11.PUBLIC_KEY, kind)]
-    return tuple(
+    found = tuple(
         messages.FoundCertificate(der, False if authority else matching.has_key(key, identifier, private, public))
         for der, key, identifier, authority in certificates
     )
+    return found, {key.key_type for _, key, _, authority in certificates if not authority}
 
 
 def token_state(info: pkcs11.TokenInfo, module: str, slot: int, reader: str) -> TokenState:

@@ -148,6 +148,17 @@ def test_a_key_in_a_container_of_another_product_is_told(tmp_path: Path) -> None
         assert ("foreign", "warning") in machine.cases("tokens.container")
 
 
+def test_a_token_that_cannot_do_what_its_certificate_is_for_is_told(tmp_path: Path) -> None:
+    with Examined(tmp_path) as machine:
+        token = make_gost_token(tmp_path / "gost")
+        machine.use_gost_token(token)
+        assert machine.cases("tokens.mechanisms") == [("able", "ok")]
+        token.set_options("without-mechanism = 0x1201", "without-mechanism = 0xD4321008")
+        assert machine.cases("tokens.mechanisms") == [("no_gost", "error")]
+        token.set_options("without-mechanism = 0x1201")
+        assert machine.cases("tokens.mechanisms") == [("able", "ok")], "its own digest will do"
+
+
 def test_settings_of_opensc_that_keep_others_out_are_told_and_go(tmp_path: Path) -> None:
     with Examined(tmp_path) as machine:
         conf = tmp_path / "opensc.conf"
