@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from agent.errors import DocumentDamaged, DocumentTooLarge, PeroError, SignatureWrong, XmlUnsafe
+from agent.errors import DocumentDamaged, DocumentTooLarge, PeroError, Refused, SignatureWrong, XmlUnsafe
 from agent.verification.own_xml import verify_own
 from agent.xml import document as documents
 from agent.xml.document import MAX_DEPTH
@@ -169,6 +169,7 @@ async def test_a_namespace_with_a_relative_name_is_refused_before_anybody_is_ask
     assert judged.stdout == b""
     core = Core(tmp_path)
     core.tokens.add("Somebody")
+    core.person.answers = [Refused()] * 3
     options = {"format": "xades", "packaging": packaging}
     asked = {"document": {"name": "a.xml", "content": base64.b64encode(document).decode()}, "options": options}
     answer = await core.call(core.page(), "sign", asked)
