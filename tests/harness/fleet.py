@@ -32,7 +32,7 @@ def run(*, exported: Collection[str] = (), began: datetime | None = None) -> Run
         Finding("pcsc.service", "running", "ok", {"readers": 1}),
         Finding("pcsc.readers", "mute", "error", {"reader": reader, "atr": "3B00"}),
         Finding("modules.loadable", "loadable", "ok", {"name": "Rutoken", "path": f"{path}/librtpkcs11ecp.so"}),
-        Finding("modules.version", "older", "warning", {"name": "Rutoken", "version": "2.17", "newest": "2.19",
+        Finding("modules.version", "older", "warning", {"driver": "Rutoken", "version": "2.17", "newest": "2.19",
                                                         "date": "2026-11-22", "path": path}),
         Finding("tokens.pin", "pin_locked", "error", {"label": label, "serial": serial}),
         Finding("certificates.usable", "ends_soon", "warning", {"owner": name, "thumbprint": "ab" * 32, "days": 9,
