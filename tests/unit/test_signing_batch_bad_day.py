@@ -354,3 +354,18 @@ def test_digests_of_two_algorithms_are_no_batch(algorithms: tuple[str, ...], who
     documents = (*given, Document("w", b"")) if whole else tuple(given)
     with pytest.raises(BadParameters):
         check_digests(BatchRequest("https://site.example", documents, digest_algorithm=named))
+
+
+async def test_a_batch_that_was_refused_makes_room_for_the_next_one(core: Core) -> None:
+    page = core.page()
+    for _ in range(3):
+        core.person.answers = [Refused()]
+        assert await fetched(core, page, await begun(core, page, 1)) == ({}, "refused")
+
+
+async def test_signers_are_added_to_one_signature_at_a_time(core: Core) -> None:
+    added = {"format": "cades", "mode": "co_sign", "existing": "MAA="}
+    answer = await core.call(core.page(), "sign_batch", {"documents": documents(1), "options": added})
+    assert answer["error"]["data"]["facts"] == {"detail": "existing goes with one document"}
+    answer = await core.call(core.command(), "sign_files", {"paths": ["/none"], "options": added})
+    assert answer["error"]["data"]["facts"] == {"detail": "existing goes with one document"}

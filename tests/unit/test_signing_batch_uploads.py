@@ -109,9 +109,10 @@ async def test_what_is_not_there_is_said_of_each_and_asks_nobody(page: Page, cor
         {"name": "no size", "upload": whole, "offset": 0},
         {"name": "two ways", "upload": half, "content": ""},
         {"name": "none"},
+        {"name": "nothing of a half", "upload": half, "offset": 0, "size": 0},
     ]
     found, ended = await signed(page, rows)
-    assert (ended, errors(found)) == ("", dict.fromkeys(range(5), "bad_parameters"))
+    assert (ended, errors(found)) == ("", dict.fromkeys(range(6), "bad_parameters"))
     assert core.person.shown == []
 
 
