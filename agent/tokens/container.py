@@ -22,9 +22,9 @@ import msgspec
 
 from agent.config import secure_folder, write_private
 from agent.errors import (
-    BadParameters,
     FileUnreadable,
     FileUnwritable,
+    LabelUnsuitable,
     OperationUnsupported,
     PeroError,
     TokenAbsent,
@@ -35,7 +35,7 @@ from agent.tokens import key_file, messages, tasks
 from agent.tokens.backend import Accept, ManyOperation, PinOperation
 from agent.tokens.key_file_signing import Signing, SigningMany, check_length
 from agent.tokens.key_file_tasks import ChangingPassphrase, at_once, inventory
-from agent.tokens.labels import check_label
+from agent.tokens.labels import LABEL_LIMIT, check_label
 
 KEY, CERTIFICATES, ABOUT = "key.p12", "certificates.pem", "about.json"
 _UNFINISHED, _FORGOTTEN = ".new-", ".old-"
@@ -96,7 +96,7 @@ class ContainerBackend:
     def _rename(self, folder: Path, label: str) -> None:
         check_label(label)
         if not label.strip():
-            raise BadParameters(detail="label")
+            raise LabelUnsuitable(limit=LABEL_LIMIT)
         added = self._now()
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             added = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About).added

@@ -8,7 +8,7 @@ from contextlib import suppress
 from agent.errors import BadParameters, LabelUnsuitable
 
 _ID_LIMIT = 64  # bytes
-_LABEL_LIMIT = 255  # bytes of UTF-8
+LABEL_LIMIT = 255  # bytes of UTF-8
 
 
 def value_identifier(value: bytes) -> bytes:
@@ -27,5 +27,5 @@ def identifier(text: str) -> bytes:
 
 def check_label(label: str) -> None:
     """Raises LabelUnsuitable at what no token takes or no person can read."""
-    if len(label.encode(errors="replace")) > _LABEL_LIMIT or not label.isprintable():
-        raise LabelUnsuitable(limit=_LABEL_LIMIT)
+    if len(label.encode(errors="replace")) > LABEL_LIMIT or not label.isprintable():
+        raise LabelUnsuitable(limit=LABEL_LIMIT)

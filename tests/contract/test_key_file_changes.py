@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from agent.errors import (
-    BadParameters,
     FileUnwritable,
+    LabelUnsuitable,
     OperationUnsupported,
     PinCancelled,
     PinIncorrect,
@@ -133,7 +133,7 @@ async def test_it_gets_another_name(pool: TokenPool, entry: CertificateEntry) ->
     (renamed,) = (await pool.listing()).certificates
     assert (renamed.token.label, renamed.thumbprint) == ("Рабочая подпись", entry.thumbprint)
     for label in ("", "  ", "a\tb"):
-        with pytest.raises(BadParameters):
+        with pytest.raises(LabelUnsuitable):
             await pool.management.rename(renamed.token, key.name, label)
 
 
