@@ -14,7 +14,7 @@ from agent.diagnostics import quick
 from agent.diagnostics.checks import CHECKS
 from agent.diagnostics.probes.cards import View
 from agent.diagnostics.quick import EXPLAINING, QUICK, QuickLook
-from agent.errors import ERRORS, PinLocked, Refused, TokenAbsent
+from agent.errors import ERRORS, PinLocked, Refused, StateUnsafe, TokenAbsent
 from tests.harness.core import Core
 from tests.harness.diagnosed import Fake, FakeCards, token
 
@@ -89,6 +89,17 @@ async def test_only_a_page_that_was_let_in_is_told(tmp_path: Path, caller: str, 
     assert (answer["error"]["data"].get("finding") == "tokens.pin") is explained
     assert (fake.opened == 1) is explained
     assert "LABEL-canary" not in str(answer)
+
+
+async def test_a_stranger_is_told_no_finding_whatever_went_wrong(tmp_path: Path) -> None:
+    core, fake = Core(tmp_path), Counted()
+    fake.open_to_others = [(tmp_path, 0o755)]
+    core.services.quick_look = QuickLook(fake.machine)
+    core.person.connection = StateUnsafe(path=str(tmp_path), reason="open to other users")
+    data = (await core.call(core.page(allowed=False), "connect"))["error"]["data"]
+    assert data["name"] == "state_unsafe"
+    assert "finding" not in data
+    assert fake.opened == 0
 
 
 async def test_a_page_learns_nothing_of_a_certificate_by_its_explanation(tmp_path: Path) -> None:
