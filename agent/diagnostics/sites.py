@@ -41,7 +41,12 @@ async def pages(probe: Probe) -> list[Trial]:
     return list(await asyncio.gather(*(probe.network.trial(url) for url in probe.settings().clock_pages)))
 
 
+async def everything(probe: Probe) -> list[Trial]:
+    """Portals and pages, tried at once."""
+    of_portals, of_pages = await asyncio.gather(portals(probe), pages(probe))
+    return [trial for _portal, trial in of_portals] + of_pages
+
+
 async def anybody(probe: Probe) -> bool:
     """Whether the network leads anywhere: what is silent meanwhile is silent by itself."""
-    tried = [trial for _portal, trial in await portals(probe)] + await pages(probe)
-    return any(trial.answered for trial in tried)
+    return any(trial.answered for trial in await everything(probe))

@@ -8,7 +8,7 @@ from agent.diagnostics.probe import Probe
 
 
 async def examine(probe: Probe) -> list[Finding]:
-    tried = [trial for _portal, trial in await sites.portals(probe)] + await sites.pages(probe)
+    tried = await sites.everything(probe)
     if not tried:
         return [Finding("network.connection", "nobody_named", "not_applicable")]
     hosts = ", ".join(dict.fromkeys(trial.host for trial in tried))

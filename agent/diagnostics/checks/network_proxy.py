@@ -9,7 +9,7 @@ from agent.diagnostics.probes.network import Trial
 
 
 async def examine(probe: Probe) -> list[Finding]:
-    tried = [trial for _portal, trial in await sites.portals(probe)] + await sites.pages(probe)
+    tried = await sites.everything(probe)
     by_proxy: dict[str, list[Trial]] = {}
     for trial in tried:
         if trial.proxy or trial.step == "proxy":
