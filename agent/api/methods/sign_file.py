@@ -47,7 +47,7 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
     parameters = await asyncio.to_thread(_with_existing, parameters)
-    document = await read_document(services, caller, path, parameters)
+    document = await read_document(services, caller, path, parameters, most=MAX_WHOLE)
     request = SignRequest(
         origin=caller.origin,
         document=document,
@@ -83,7 +83,7 @@ def _with_existing(parameters: Parameters) -> Parameters:
 
 
 async def read_document(
-    services: Services, caller: Caller, path: Path, parameters: Parameters, *, most: int | None = MAX_WHOLE
+    services: Services, caller: Caller, path: Path, parameters: Parameters, *, most: int | None
 ) -> Document | Streamed:
     """`most`: bytes of a file that is held, a larger one is read as a stream; None: no stream, a large file is refused.
 
