@@ -154,17 +154,22 @@ class TokenManagement:
             if pin:
                 pin.close()
             raise
-        left, doubts = tuple(self._left.get(_name(token), ())), []
+        left = tuple(self._left.get(_name(token), ()))
+        in_doubt = False
+
+        def doubt(slow: bool) -> None:
+            """A slow task that is not slow yet is at the passphrase of its file."""
+            nonlocal in_doubt
+            in_doubt = isinstance(task, _WRITING) and (slow or not isinstance(task, tasks.SLOW))
+
         try:
-            done = await worker.call(
-                lambda number: messages.Manage(number, kind, token, task, left), pin, lambda: doubts.append(task)
-            )
+            done = await worker.call(lambda number: messages.Manage(number, kind, token, task, left), pin, doubt)
         except asyncio.CancelledError:
-            if doubts and isinstance(task, _WRITING):
+            if in_doubt:
                 raise CancelledInDoubt from None
             raise
         except (WorkerDied, WorkerHung, Stopping) as error:
-            if doubts and isinstance(task, _WRITING):
+            if in_doubt:
                 raise OutcomeUnknown(token=token.label, reason=error.name) from error
             raise
         if pin and isinstance(task, _WRITING):

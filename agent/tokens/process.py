@@ -72,12 +72,12 @@ class WorkerProcess:
         self,
         request: Callable[[int], messages.Request],
         source: PinSource | None = None,
-        doubt: Callable[[], None] = lambda: None,
+        doubt: Callable[[bool], None] = lambda _: None,
     ) -> messages.Done:
         """One request, made of its number. The source's descriptor is handed over; the source is closed here always.
 
         Cancelling withdraws the request. `doubt` is called where the request ends while it is being done, so that
-        nobody knows what came of it.
+        nobody knows what came of it: with whether it was in a step that may be slow.
         """
         try:
             running = await self._ready()
@@ -89,12 +89,12 @@ class WorkerProcess:
             return await answer
         except (asyncio.CancelledError, WorkerDied, WorkerHung, Stopping) as error:
             if number in running.acting:
-                doubt()
+                doubt(running.acting[number])
             if isinstance(error, asyncio.CancelledError):
                 self._withdraw(running, number)
             raise
         finally:
-            running.acting.discard(number)
+            running.acting.pop(number, None)
 
     async def begin(self, request: Callable[[int], messages.Request], source: PinSource, heard: Heard) -> Asked:
         """A request whose parts of an answer go to `heard`, and which ends as a `call` does. Ended by `withdraw`."""
@@ -230,12 +230,12 @@ class WorkerProcess:
                 self._loaded(running, event)
             case messages.Started(id=number, person=person, slow=slow):
                 if number in running.waiting:
-                    running.acting.add(number)
+                    running.acting[number] = slow
                 running.waiting.discard(number)
                 longest = SLOW_DEADLINE if slow else PERSON_DEADLINE
                 running.limit = max(self._deadline, longest) if person or slow else None
             case messages.Waiting(id=number):
-                running.acting.discard(number)
+                running.acting.pop(number, None)
                 if number in running.asked:
                     running.waiting.add(number)
             case messages.Ready(id=number) | messages.Signed(id=number):

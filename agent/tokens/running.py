@@ -24,7 +24,7 @@ class Running:
         self.asked: dict[int, asyncio.Future[messages.Done]] = {}
         self.heard: dict[int, Heard] = {}  # who is told the parts of an answer
         self.waiting: set[int] = set()  # those of them that wait for a PIN
-        self.acting: set[int] = set()  # those whose PIN came, and which are being done
+        self.acting: dict[int, bool] = {}  # those whose secret came, and which are being done; whether it may be slow
         self.loaded: asyncio.Future[messages.Loaded] = asyncio.get_running_loop().create_future()
         self.limit: float | None = None  # seconds for the call of this moment, where a person is in it
         self.hung: float | None = None  # seconds of the deadline that passed
