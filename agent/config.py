@@ -67,6 +67,11 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "notices.json"
 
     @property
+    def endings(self) -> Path:
+        """When certificates end that were seen on tokens and in key files."""
+        return self.state / "endings.json"
+
+    @property
     def lock(self) -> Path:
         return self.state / "agent.lock"
 
@@ -110,6 +115,10 @@ PORTALS = (
 )
 
 
+ThresholdDays = Annotated[int, msgspec.Meta(ge=1, le=3650)]
+QUIET_HOURS = r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$"  # from-to, over midnight too
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the person set; the file may be missing."""
 
@@ -119,6 +128,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock_pages: tuple[str, ...] = CLOCK_PAGES  # asked for the time where NTP is not answered, by the header Date
     portals: tuple[Portal, ...] = PORTALS
     expiry_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 30  # before its end a certificate is warned of
+    expiry_thresholds: tuple[ThresholdDays, ...] = (60, 30, 14, 7, 1)  # days before its end; told once at each
+    quiet_hours: Annotated[str, msgspec.Meta(pattern=QUIET_HOURS)] = "22:00-08:00"  # local time; "": none
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()  # asked in this order until one answers
     proxy: str = ""  # of time-stamps and revocation; "direct": none; empty: as the environment or the system says
     certificate_networks: tuple[str, ...] = ()  # "10.0.0.0/8": not public, yet addresses in certificates may lead there
