@@ -145,6 +145,12 @@ class SigningPaused(PeroError):
     code, name, actor, retriable = 1013, "signing_paused", Actor.PERSON, True
 
 
+class RightMissing(PeroError):
+    """Policy does not give this user the right that it takes. Facts: right (view, sign, manage)."""
+
+    code, name, actor = 1014, "right_missing", Actor.ADMINISTRATOR
+
+
 # 2000: tokens, PINs, key files
 
 
@@ -658,6 +664,18 @@ class ExportFailed(PeroError):
     code, name, actor, retriable = 4015, "export_failed", Actor.ADMINISTRATOR, True
 
 
+class SettingLocked(PeroError):
+    """The administrator of the machine decided this setting. Facts: setting."""
+
+    code, name, actor = 4016, "setting_locked", Actor.ADMINISTRATOR
+
+
+class SettingInvalid(PeroError):
+    """What was given for a setting does not fit it. Facts: setting, detail."""
+
+    code, name, actor = 4017, "setting_invalid", Actor.PERSON
+
+
 # 5000: raised in the browser (extension and page library), listed here because the table is one
 
 
@@ -700,7 +718,7 @@ class ConnectionLost(PeroError):
 ERRORS: tuple[type[PeroError], ...] = (
     BadRequest, UnknownMethod, BadParameters, Internal,
     NotAllowed, Refused, WindowClosed, Expired, Cancelled, Busy, Stopping, WindowUnavailable, MessageTooLarge,
-    FrameRefused, UnattendedForbidden, OriginRefused, SigningPaused,
+    FrameRefused, UnattendedForbidden, OriginRefused, SigningPaused, RightMissing,
     TokenAbsent, PinIncorrect, PinLocked, PinCancelled, PinNotSet, WorkerDied, WorkerHung, ModuleUnloadable,
     TokenFailed, KeyAbsent, KeyFileDamaged, KeyFileWithoutKey, SignatureWrong, MechanismUnsupported, PinLength,
     ModuleForbidden, KeyForeign,
@@ -719,7 +737,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     JournalUnwritable, JournalTampered, StateUnsafe, AlreadyRunning, FileUnreadable, FileUnwritable, SettingsDamaged,
     PortsTaken, NotRunning,
     FileChanged, StorageFull,
-    RightsRefused, MendFailed, MendOverwritten, ExportFailed,
+    RightsRefused, MendFailed, MendOverwritten, ExportFailed, SettingLocked, SettingInvalid,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,
 )  # fmt: skip
 

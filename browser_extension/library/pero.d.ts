@@ -27,6 +27,7 @@
  * | frame_refused | 1010 | the page is inside a frame | page |
  * | origin_refused | 1012 | not https and not this machine | page |
  * | signing_paused | 1013 | the person paused signing on that machine | person |
+ * | right_missing | 1014 | that machine's administrator did not give its user the right to do this | administrator |
  * | token_absent | 2001 | the token is not there | person |
  * | pin_incorrect, pin_locked, pin_cancelled, pin_not_set, pin_length | 2002-2005, 2015 | the PIN | person |
  * | worker_died, worker_hung, module_unloadable, token_failed | 2006-2009 | the token or its driver failed | administrator |
@@ -73,7 +74,7 @@
 export type ErrorCode =
   | "bad_request" | "unknown_method" | "bad_parameters" | "internal"
   | "not_allowed" | "refused" | "window_closed" | "expired" | "cancelled" | "busy" | "stopping" | "window_unavailable"
-  | "message_too_large" | "frame_refused" | "origin_refused" | "signing_paused"
+  | "message_too_large" | "frame_refused" | "origin_refused" | "signing_paused" | "right_missing"
   | "token_absent" | "pin_incorrect" | "pin_locked" | "pin_cancelled" | "pin_not_set" | "pin_length"
   | "pin_invalid"
   | "worker_died" | "worker_hung" | "module_unloadable" | "token_failed" | "key_absent"
