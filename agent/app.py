@@ -42,7 +42,9 @@ from agent.errors import (
 from agent.ipc.hardening import harden
 from agent.ipc.lock import alone
 from agent.journal import Journal, system_log
+from agent.model import Listing
 from agent.policy import Policy, load_policy
+from agent.signing.expiry import Endings
 from agent.signing.levels import Levels
 from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
@@ -94,6 +96,9 @@ class Composition:
         def current() -> Settings:
             return self.policy.over(load_settings(places.settings))
 
+        self.settings = current
+        self.endings = Endings(places.endings, now)
+        self.tokens.heard = lambda listing: _soon(self.endings.saw, listing)
         self.timestamps = TimestampClient(current, environment, now, path_problem, read_anchors)
         self.material = MaterialClient(current, environment, now)
         levels = Levels(self.timestamps, self.material, lambda: check_reachable(current(), environment))
@@ -129,11 +134,9 @@ class Composition:
         """The machine as this agent sees it."""
         from agent.diagnostics.probe import Machine
 
-        caller = Caller(Role.COMMAND, "", "in_process", self.prompter)
-
         @asynccontextmanager
-        async def session() -> AsyncIterator[Call]:
-            yield calling(self.dispatcher, caller)
+        async def session() -> AsyncIterator[Call]:  # several at a time, each with ids of its own
+            yield calling(self.dispatcher, Caller(Role.COMMAND, "", "in_process", self.prompter))
 
         return Machine(self.services.locations, self._environment, session, VERSION)
 
@@ -152,6 +155,11 @@ def _added_modules(places: Locations) -> tuple[str, ...]:
     except SettingsDamaged:
         _log.error("settings_damaged")
         return ()
+
+
+def _soon(told: Callable[[Listing], None], listing: Listing) -> None:
+    """After those who wait for the listing have it."""
+    asyncio.get_running_loop().call_soon(told, listing)
 
 
 class Agent:
@@ -232,7 +240,9 @@ def _attendant(composition: Composition, desktop: Mapping[str, str]) -> Attendan
         stop=lambda: services.stop(),
         now=services.now,
     )
-    return Attendant(tools, services.pause, Notices(services.locations.notices), services.language, desktop)
+    attendant = Attendant(tools, services.pause, Notices(services.locations.notices), services.language, desktop)
+    attendant.remind_of(composition.endings, composition.settings)
+    return attendant
 
 
 def run(environment: Mapping[str, str], started: Callable[[int | None], None] = lambda port: None) -> None:

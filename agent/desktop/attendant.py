@@ -13,12 +13,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from agent.config import Settings
 from agent.consent.pause import Pause
+from agent.desktop.expiry import Reminders
 from agent.desktop.notices import Notices
 from agent.desktop.tray.menu import Sight, Situation
 from agent.desktop.tray.tray import Tray
 from agent.errors import Fact, PeroError
 from agent.model import KEY_FILES, Listing, TokenState
+from agent.signing.expiry import Endings
 from agent.signing.fitting import warnings
 from agent.texts.catalogue import text
 from agent.texts.visible import visible
@@ -68,12 +71,19 @@ class Attendant:
         self._tasks: set[asyncio.Future[Any]] = set()
         self._attention = ""  # the wording of what needs the person
         self._tray = Tray(self._sight(), self._chosen, environment)
+        self._reminders: Reminders | None = None
+
+    def remind_of(self, endings: Endings, settings: Callable[[], Settings]) -> None:
+        """Before `start`: the person is to be told of certificates that end."""
+        self._reminders = Reminders(endings, settings, self.notify, self._language)
 
     def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._tray.start()
         self._pause.listen(self._show)
         self._looking = asyncio.create_task(self._keep_looking())
+        if self._reminders:
+            self._reminders.start()
         with contextlib.suppress(OSError):  # no PC/SC on this system
             self._thread = ReaderThread(
                 self._library(), lambda readers: _pass_on(loop, self._hear, readers), retry=SERVICE_LOOK
@@ -86,6 +96,8 @@ class Attendant:
         if self._looking:
             self._looking.cancel()
             await asyncio.wait([self._looking])
+        if self._reminders:
+            await self._reminders.close()
         await self._tray.close()
 
     async def notify(

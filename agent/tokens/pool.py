@@ -71,6 +71,7 @@ class TokenPool:
         self._listings = Asking(self._tokens, self._is_loaded, self._watcher.answered)
         self._looks = Asking(self._slots, lambda path: path in self._workers)
         self.management = TokenManagement(self._worker, self._orders)
+        self.heard: Callable[[Listing], None] = lambda listing: None  # told of each listing, which does not wait for it
 
     async def listing(self) -> Listing:
         """All certificates and tokens, key files first; a module that fails is a row of `faults`, never an exception.
@@ -106,7 +107,9 @@ class TokenPool:
         faults += [ModuleFault(path, token.error, token.facts) for path, token in chosen if token.error]
         tokens = tuple(token.token for _, token in chosen if token.token)
         issuers = kept_issuers(self._issuers) if self._issuers else ()
-        return Listing(_certificates(chosen), tokens, tuple(faults), issuers)
+        listing = Listing(_certificates(chosen), tokens, tuple(faults), issuers)
+        self.heard(listing)
+        return listing
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
         """Readers and tokens that come and go while the block lasts: ``async with pool.changes() as changes: async
