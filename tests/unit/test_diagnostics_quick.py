@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from agent.app import Composition
+from agent.config import Locations, Settings, save_settings
 from agent.diagnostics import quick
 from agent.diagnostics.checks import CHECKS
 from agent.diagnostics.probes.cards import View
@@ -134,3 +136,19 @@ async def test_the_extension_is_told_what_is_wrong_and_nothing_of_what_is_well(t
     for other in (core.page(), core.command()):
         assert (await core.call(other, "diagnose"))["error"]["message"] == "unknown_method"
     assert (await core.call(core.extension(), "diagnose", {"language": "fr"}))["error"]["message"] == "bad_parameters"
+
+
+async def test_a_look_from_inside_the_agent_asks_several_things_at_once(tmp_path: Path) -> None:
+    places = Locations(state=tmp_path, runtime=tmp_path)
+    save_settings(places.settings, Settings(clock_hosts=(), clock_pages=(), portals=()))
+    environment = {"PERO_HOME": str(tmp_path), "HOME": str(tmp_path), "SOFTHSM2_CONF": str(tmp_path / "none.conf")}
+    composition = Composition(environment, places)
+    composition.look_quickly()
+    serving = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), places.socket)  # it answers
+    try:
+        findings = await composition.services.quick_look.findings()
+    finally:
+        serving.close()
+        await composition.close()
+    assert {finding.id for finding in findings} == set(QUICK)
+    assert [finding for finding in findings if finding.case in ("failed", "broken")] == []
