@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.api.files import open_file
+from agent.api.signature_file import target_for, write_signature
+from agent.api.writing import check_room, same
 from agent.cli.asking import Kind, asking, kind_of, pin_options
 from agent.cli.certificate_choice import chosen
 from agent.cli.context import Context, json_option, print_json
@@ -19,9 +21,8 @@ from agent.cli.listing import show_offered, thumbprint
 from agent.cli.output import complain, plain, say
 from agent.cli.progress import Progress
 from agent.cli.sign_many import Wanted, sign_many
-from agent.cli.signature_file import write_signature
-from agent.cli.signature_options import filter_of, filter_option, kind_options, offer_of, target_for, wanted
-from agent.cli.writing import check_free, check_room, same
+from agent.cli.signature_options import filter_of, filter_option, kind_options, offer_of, wanted
+from agent.cli.writing import check_free
 
 if TYPE_CHECKING:
     from agent.transport.client import PinChoice

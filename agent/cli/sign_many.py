@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from agent.api.files import open_file
+from agent.api.signature_file import target_for, write_signature
+from agent.api.writing import check_room, same
 from agent.cli.asking import Kind, asking, kind_of
 from agent.cli.certificate_choice import chosen
 from agent.cli.context import Context, advice, error_value, print_json
 from agent.cli.exits import Exit
 from agent.cli.output import complain, plain, say
 from agent.cli.resuming import is_signed
-from agent.cli.signature_file import write_signature
-from agent.cli.signature_options import target_for
-from agent.cli.writing import check_free, check_room, same
+from agent.cli.writing import check_free
 from agent.errors import BadParameters, Cancelled, PeroError, from_name
 from agent.signing.batch_request import MAX_DOCUMENTS
 from agent.texts.errors import error_text

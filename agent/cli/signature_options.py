@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,9 +18,6 @@ _WORDS = frozenset(
     {"issuer", "subject", "serial", "valid_at", "valid_days", "inn", "inn_le", "ogrn", "ogrnip", "snils"}
 )
 _QUALIFIED = "qualified"
-_SUFFIXES = {"pades": ".pdf", "xmldsig": ".xml", "xades": ".xml"}
-_DETACHED, _ATTACHED = ".p7s", ".p7m"  # of CMS: RFC 8551 section 3.2.1
-_TEXT = ".sig"  # of CMS in base64, as many Russian portals want it
 
 
 def kind_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -185,18 +181,3 @@ def _number(context: Context, name: str, value: str, whole: str) -> str | int:
     if not value.isdecimal():
         raise click.UsageError(context.text("sign.no_number", given=plain(whole)))
     return int(value)
-
-
-def target_for(file: str, parameters: dict[str, Any]) -> Path:
-    """Where the signature goes where nobody says: beside the document, with the ending of its kind."""
-    options = parameters["options"]
-    kind, encoding = options["format"], options["encoding"]
-    if kind in ("cms", "cades"):
-        if encoding.startswith("base64"):
-            return Path(file + _TEXT)
-        return Path(file + (_ATTACHED if parameters["attached"] else _DETACHED))
-    suffix = _SUFFIXES[kind]
-    if options.get("packaging") == "detached":
-        return Path(f"{file}.sig{suffix}")
-    stem, ending = os.path.splitext(file)  # noqa: PTH122 - the name stays as it was given
-    return Path(f"{stem}.signed{ending}" if ending.lower() == suffix else f"{file}.signed{suffix}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from agent.api.writing import write
 from agent.certificates.request import ATTRIBUTES, KEY_USAGES
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import plain, say
@@ -23,7 +24,7 @@ from agent.cli.token_choice import (
     token_option,
     with_token,
 )
-from agent.cli.writing import check_free, write
+from agent.cli.writing import check_free
 from agent.texts.standards import standard
 from agent.tokens.inventory import PARAMETERS
 from agent.tokens.labels import check_label

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.api.methods import sign_file
-from agent.cli.signature_file import write_signature
+from agent.api.signature_file import write_signature
 from agent.consent.prompter import SigningPrompt
 from agent.signing.large import nobody
 from tests.harness.gost import Gost

@@ -16,7 +16,7 @@ import pytest
 
 from agent.algorithms import SHA256, SHA512
 from agent.api.contents import MAX_WHOLE
-from agent.cli.signature_file import write_signature
+from agent.api.signature_file import write_signature
 from agent.cms.stream import Around
 from agent.consent.prompter import SigningPrompt
 from agent.errors import Cancelled, FileChanged, FileUnwritable

@@ -5,12 +5,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from agent.cli.writing import write, write_by
+from agent.api.writing import write, write_by
+
+_SUFFIXES = {"pades": ".pdf", "xmldsig": ".xml", "xades": ".xml"}
+_DETACHED, _ATTACHED = ".p7s", ".p7m"  # of CMS: RFC 8551 section 3.2.1
+_TEXT = ".sig"  # of CMS in base64, as many Russian portals want it
+
+
+def target_for(file: str, parameters: dict[str, Any]) -> Path:
+    """Where the signature goes where nobody says: beside the document, with the ending of its kind."""
+    options = parameters["options"]
+    kind, encoding = options["format"], options["encoding"]
+    if kind in ("cms", "cades"):
+        if encoding.startswith("base64"):
+            return Path(file + _TEXT)
+        return Path(file + (_ATTACHED if parameters["attached"] else _DETACHED))
+    suffix = _SUFFIXES[kind]
+    if options.get("packaging") == "detached":
+        return Path(f"{file}.sig{suffix}")
+    stem, ending = os.path.splitext(file)  # noqa: PTH122 - the name stays as it was given
+    return Path(f"{stem}.signed{ending}" if ending.lower() == suffix else f"{file}.signed{suffix}")
 
 
 async def write_signature(
