@@ -676,6 +676,12 @@ class SettingInvalid(PeroError):
     code, name, actor = 4017, "setting_invalid", Actor.PERSON
 
 
+class FolderSynchronised(PeroError):
+    """A copy of a key was to lie in a folder that goes to a cloud by itself. Facts: path, product."""
+
+    code, name, actor = 4018, "folder_synchronised", Actor.PERSON
+
+
 # 5000: raised in the browser (extension and page library), listed here because the table is one
 
 
@@ -738,6 +744,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     PortsTaken, NotRunning,
     FileChanged, StorageFull,
     RightsRefused, MendFailed, MendOverwritten, ExportFailed, SettingLocked, SettingInvalid,
+    FolderSynchronised,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,
 )  # fmt: skip
 
