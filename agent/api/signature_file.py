@@ -43,12 +43,12 @@ async def write_signature(
     """
     given_up = threading.Event()
     try:
-        await asyncio.to_thread(_write, target, result, document, force, told, given_up)
+        await asyncio.to_thread(write_now, target, result, document, force, told, given_up)
     finally:
         given_up.set()
 
 
-def _write(
+def write_now(
     target: Path,
     result: dict[str, Any],
     document: Path,
@@ -56,6 +56,7 @@ def _write(
     told: Callable[[int, int], None],
     given_up: threading.Event,
 ) -> None:
+    """As `write_signature`, in a thread of the caller's; `given_up` ends a long one."""
     surroundings, signature = result.pop("around", None), result.pop("signature")
     if surroundings is not None:
         write_by(target, lambda file: _attached(file, surroundings, document, told, given_up), force)

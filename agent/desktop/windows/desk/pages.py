@@ -7,6 +7,8 @@ import importlib
 from agent.desktop.windows.desk.page import Page, Place
 
 PAGES: dict[str, str] = {
+    "sign": "agent.desktop.windows.desk.sign",
+    "verify": "agent.desktop.windows.desk.verify",
     "sites": "agent.desktop.windows.desk.sites",
 }
 
