@@ -16,6 +16,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
 from agent.api.method import Nothing
@@ -120,6 +122,7 @@ class Composition:
             uploads=Uploads(places.uploads, limit=settings.upload_bytes),
             now=now,
             port=lambda: self.port,
+            notices=lambda: [msgspec.structs.asdict(notice) for notice in Notices(places.notices).all()],
         )
         self.services.signing.change_pin = self.services.managing.change_pin
         self.services.managing.follow_ups = self.services.signing.follow_ups
@@ -145,6 +148,7 @@ class Composition:
         await self.services.quick_look.close()
         self.services.uploads.close()
         await self.tokens.close()
+        self.services.index.close()
         self.journal.close()
 
 

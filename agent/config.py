@@ -38,6 +38,16 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "journal.sqlite"
 
     @property
+    def journal_index(self) -> Path:
+        """What the journal is searched by; it can be thrown away."""
+        return self.state / "journal-index.sqlite"
+
+    @property
+    def journal_archive(self) -> Path:
+        """Where old entries go, unless policy names another folder."""
+        return self.state / "journal-archive"
+
+    @property
     def origins(self) -> Path:
         return self.state / "sites.json"
 

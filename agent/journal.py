@@ -15,6 +15,10 @@ written without spaces and in ASCII only (other characters as \\uXXXX), where `f
 in the same form with its keys sorted. `previous` is the hash of the entry before, 64 zeros at entry 1. Numbers count
 from 1 without gaps.
 
+Old entries may be moved to an archive, first in order: what was written there is then taken out here, and an entry of
+kind `archived` names the archive, the numbers and the hash of the last one, so that the chain goes on (see
+records.archive). Numbers are never given twice.
+
 What the chain finds: every edit, and every cut but one at the end. A cut at the end shows when the head is compared
 with the one that went to the system log. Whoever may write the file can write a whole new chain: this finds nothing
 then but that the system log disagrees.
@@ -30,6 +34,7 @@ import os
 import socket
 import sqlite3
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,12 +50,18 @@ MAX_FACTS = 64 << 10  # characters of an entry's facts
 START = "0" * 64  # `previous` of entry 1
 OUTCOME = "outcome"  # kind of the entry that ends an intention
 BEGUN = "journal_begun"  # kind of entry 1; its fact `kept_as` names a damaged file that was put aside
+ARCHIVED = "archived"  # kind of the entry that names an archive: facts `first`, `last`, `head`, `file`
 _FORM = "pero-journal-1"
+_CUT = 5000  # entries taken out at a time
 _SECRET_NAMES = frozenset({"pin", "puk", "so_pin", "passphrase", "password", "secret"})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _SYSTEM_LOG = Path("/dev/log")
 _USER_INFO = 14  # priority: facility 1, severity 6
 
+_NEVER_DELETED = """
+CREATE TRIGGER IF NOT EXISTS never_deleted BEFORE DELETE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+"""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     number   INTEGER PRIMARY KEY,
@@ -62,8 +73,6 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS never_deleted BEFORE DELETE ON entries
-    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS in_order BEFORE INSERT ON entries
     WHEN NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM entries)
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
@@ -71,6 +80,7 @@ CREATE TRIGGER IF NOT EXISTS in_order BEFORE INSERT ON entries
 
 Clock = Callable[[], datetime]  # the time now, with its zone
 Announce = Callable[[int, str], None]  # number and hash of the newest entry
+TellDamage = Callable[[str], None]  # the name under which a damaged file was kept
 
 _log = logging.getLogger("pero.journal")
 
@@ -85,6 +95,11 @@ class Entry(msgspec.Struct, frozen=True):
     previous: str  # lower-case hex
     hash: str  # lower-case hex
 
+    @classmethod
+    def of_row(cls, row: tuple[Any, ...]) -> Entry:
+        number, time, kind, facts, previous, digest = row
+        return cls(number, str(time), str(kind), parsed_facts(facts), str(previous), str(digest))
+
 
 class Verification(msgspec.Struct, frozen=True):
     """What `Journal.verify` found."""
@@ -92,6 +107,8 @@ class Verification(msgspec.Struct, frozen=True):
     count: int  # entries that are whole, counted from the first
     head: str  # hash of the last whole entry
     broken_at: int | None  # number of the first entry that is changed, missing or unreadable
+    first: int = 1  # number of the first entry here; those before it were archived
+    archived: tuple[Entry, ...] = ()  # the whole entries here that name archives, oldest first
 
 
 class Journal:
@@ -110,6 +127,16 @@ class Journal:
         self._waits = True  # whether a commit waits for the disk now
         self._unsettled: Entry | None = None  # the newest outcome that may not be on the disk yet
         self._timer: threading.Timer | None = None
+        self._tell_damage: TellDamage | None = None
+        self._damaged: list[str] = []  # what nobody was told of yet
+
+    def listen(self, tell_damage: TellDamage) -> None:
+        """`tell_damage` hears of every damaged file that is put aside, from any thread; of earlier ones at once."""
+        with self._lock:
+            self._tell_damage, untold = tell_damage, self._damaged
+            self._damaged = []
+        for kept_as in untold:
+            tell_damage(kept_as)
 
     def begin(self, kind: str, facts: Mapping[str, Fact], *, durable: bool = True) -> int:
         """Write an intention; its number. Raises JournalUnwritable: then the thing intended must not be done.
@@ -155,12 +182,73 @@ class Journal:
         """The newest `limit` entries, oldest first. Raises FileUnreadable."""
         newest = "SELECT * FROM entries ORDER BY number DESC LIMIT ?"
         with self._reading() as connection:
-            return [_entry(row) for row in connection.execute(newest, (limit,))][::-1]
+            return [Entry.of_row(row) for row in connection.execute(newest, (limit,))][::-1]
 
     def verify(self) -> Verification:
         """Follow the chain from the first entry. Raises FileUnreadable where the file cannot be opened at all."""
-        with self._reading() as connection:
+        with self.reader() as connection:
             return _follow(connection)
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own that sees one moment of the file and holds up nobody. Raises FileUnreadable."""
+        with self._reading():
+            pass  # the file is there now, or it is known why not
+        try:
+            connection = sqlite3.connect(
+                f"file:{urllib.parse.quote(str(self._path))}?mode=ro",
+                timeout=BUSY_TIMEOUT,
+                isolation_level=None,
+                uri=True,
+                check_same_thread=False,
+            )
+            with contextlib.closing(connection):
+                connection.execute("BEGIN")
+                yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise FileUnreadable(path=str(self._path), reason=str(error)) from error
+
+    def cut(self, last: int, head: str, facts: Mapping[str, Fact]) -> None:
+        """Write that the entries up to `last`, whose hash is `head`, were archived; then take them out, in steps. What
+        a break leaves over is taken out by the next call. Raises JournalUnwritable: then all of them are here."""
+        with self._lock:
+            try:
+                self._cut_first(self._open(), last, head, facts)
+            except (sqlite3.Error, OSError) as error:
+                self._drop()
+                raise JournalUnwritable(reason=str(error)) from error
+        self.clear_archived()
+
+    def clear_archived(self) -> None:
+        """Take out what an entry says was archived."""
+        more = True
+        while more:
+            with self._lock:
+                try:
+                    more = self._clear_some(self._open())
+                except (sqlite3.Error, OSError) as error:
+                    self._drop()
+                    raise JournalUnwritable(reason=str(error)) from error
+
+    def _cut_first(self, connection: sqlite3.Connection, last: int, head: str, facts: Mapping[str, Fact]) -> None:
+        row = connection.execute("SELECT hash FROM entries WHERE number = ?", (last,)).fetchone()
+        if row is None or row[0] != head:
+            raise sqlite3.IntegrityError("the entry is another one")
+        text = _facts_text({**facts, "last": last, "head": head})
+        self._written(self._insert(connection, ARCHIVED, [text], True), True, True)
+
+    @staticmethod
+    def _clear_some(connection: sqlite3.Connection) -> bool:
+        """Whether there may be more."""
+        with _transaction(connection):
+            (first,) = connection.execute("SELECT min(number) FROM entries").fetchone()
+            last = _archived_until(connection)
+            if first is None or first > last:
+                return False
+            connection.execute("DROP TRIGGER never_deleted")
+            connection.execute("DELETE FROM entries WHERE number <= ?", (min(last, first + _CUT - 1),))
+            connection.execute(_NEVER_DELETED)
+            return True
 
     def close(self) -> None:
         if self._timer is not None:
@@ -246,13 +334,18 @@ class Journal:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{self._path}{suffix}", f"{self._path.parent / kept_as}{suffix}")  # noqa: PTH104
         _log.error("journal_damaged kept_as=%s reason=%s", kept_as, damage)
-        return self._connect(kept_as=kept_as)
+        connection = self._connect(kept_as=kept_as)
+        if self._tell_damage is None:
+            self._damaged.append(kept_as)
+        else:
+            self._tell_damage(kept_as)
+        return connection
 
     def _connect(self, kept_as: str | None) -> sqlite3.Connection:
         self._connection = connection = _connect(self._path)
         self._file, self._waits = _identity(self._path), True
         with _transaction(connection):
-            if connection.execute("SELECT 1 FROM entries WHERE number = 1").fetchone() is None:
+            if connection.execute("SELECT 1 FROM entries LIMIT 1").fetchone() is None:
                 facts: dict[str, Fact] = {"kept_as": kept_as} if kept_as else {}
                 _insert_row(connection, self._now(), BEGUN, _facts_text(facts))
         return connection
@@ -269,7 +362,12 @@ class Journal:
 
 def entry_hash(number: int, time: str, kind: str, facts: str, previous: str) -> str:
     """The hash of an entry (see the top of this module), lower-case hex. `facts` is the stored text."""
-    return hashlib.sha256(_json([_FORM, number, time, kind, facts, previous]).encode()).hexdigest()
+    return hashlib.sha256(entry_line(number, time, kind, facts, previous).encode()).hexdigest()
+
+
+def entry_line(number: int, time: str, kind: str, facts: str, previous: str) -> str:
+    """What the hash of an entry is made of."""
+    return _json([_FORM, number, time, kind, facts, previous])
 
 
 def system_log(path: Path = _SYSTEM_LOG) -> Announce | None:
@@ -296,7 +394,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")  # an entry that was written is on the disk
         connection.execute("PRAGMA wal_autocheckpoint = 256")  # pages: a short log is soon overwritten in place, faster
         if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'in_order'").fetchone() is None:
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_NEVER_DELETED} COMMIT;")
     except sqlite3.Error:
         connection.close()
         raise
@@ -320,32 +418,58 @@ def _insert_row(connection: sqlite3.Connection, time: str, kind: str, facts: str
     number, previous = (last[0] + 1, last[1]) if last else (1, START)
     row = (number, time, kind, facts, previous, entry_hash(number, time, kind, facts, previous))
     connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
-    return _entry(row)
+    return Entry.of_row(row)
 
 
 def _follow(connection: sqlite3.Connection) -> Verification:
-    count, head = 0, START
+    """The first entry is number 1, or the one after those that an entry here says were archived."""
+    first, head = _beginning(connection)
+    count, archived = 0, list[Entry]()
     try:
         for row in connection.execute("SELECT * FROM entries ORDER BY number"):
             number, *values, recorded = row
             text = all(isinstance(value, str) for value in values)
-            whole = number == count + 1 and text and values[-1] == head and entry_hash(number, *values) == recorded
+            whole = number == first + count and text and values[-1] == head and entry_hash(number, *values) == recorded
             if not whole:
-                return Verification(count, head, count + 1)
-            count, head = number, recorded
+                return Verification(count, head, first + count, first, tuple(archived))
+            count, head = count + 1, recorded
+            if values[1] == ARCHIVED:
+                archived.append(Entry.of_row(row))
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise
-        return Verification(count, head, count + 1)
-    return Verification(count, head, None)
+        return Verification(count, head, first + count, first, tuple(archived))
+    return Verification(count, head, None, first, tuple(archived))
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    number, time, kind, facts, previous, digest = row
-    return Entry(number, str(time), str(kind), _parsed(facts), str(previous), str(digest))
+def _beginning(connection: sqlite3.Connection) -> tuple[int, str]:
+    """The number that the first entry should have, and its `previous`."""
+    row = connection.execute("SELECT number, previous FROM entries ORDER BY number LIMIT 1").fetchone()
+    if row is None or row[0] == 1:
+        return 1, START
+    named = _newest_archived(connection)
+    facts = named.facts if named else {}
+    last, head = facts.get("last"), facts.get("head")
+    if last == row[0] - 1 and isinstance(head, str):
+        return row[0], head
+    if isinstance(last, int) and last >= row[0]:  # a break left over some of those that were archived
+        return row[0], str(row[1])
+    return 1, START
 
 
-def _parsed(facts: object) -> dict[str, Fact]:
+def _archived_until(connection: sqlite3.Connection) -> int:
+    named = _newest_archived(connection)
+    last = named.facts.get("last") if named else None
+    return last if named and isinstance(last, int) and last < named.number else 0
+
+
+def _newest_archived(connection: sqlite3.Connection) -> Entry | None:
+    found = connection.execute("SELECT * FROM entries WHERE kind = ? ORDER BY number DESC LIMIT 1", (ARCHIVED,))
+    row = found.fetchone()
+    return Entry.of_row(row) if row else None
+
+
+def parsed_facts(facts: object) -> dict[str, Fact]:
     """Facts as they were written; of an entry that somebody changed, whatever can still be shown."""
     try:
         value = json.loads(str(facts))

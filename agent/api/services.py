@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 from agent.api.batches import Batches
 from agent.api.uploads import Uploads
@@ -15,6 +16,7 @@ from agent.diagnostics.quick import QuickLook
 from agent.errors import NotRunning
 from agent.journal import Journal
 from agent.policy import Policy
+from agent.records.index import Index
 from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
@@ -45,7 +47,12 @@ class Services:
     uploads: Uploads
     now: Callable[[], datetime]  # UTC
     port: Callable[[], int | None]  # the loopback port, while one is held
+    index: Index = dataclasses.field(init=False)  # of the journal
     batches: Batches = dataclasses.field(default_factory=Batches)
     quick_look: QuickLook = dataclasses.field(default_factory=QuickLook)
+    notices: Callable[[], list[Any]] = list  # what the person was told by notifications, oldest first
     open_desk: Callable[[str, tuple[str, ...]], Awaitable[None]] = _no_desk  # a page of Pero's window, and files for it
     stop: Callable[[], None] = _no_agent  # ends the agent once the loop comes round to it
+
+    def __post_init__(self) -> None:
+        self.index = Index(self.locations.journal_index, self.journal)

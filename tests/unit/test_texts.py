@@ -254,7 +254,7 @@ def test_every_kind_of_journal_entry_has_words() -> None:
             place = {"begin": 0, "note": 0, "note_all": 0, "intention": 1}.get(called, len(node.args))
             if place < len(node.args) and isinstance(node.args[place], ast.Constant):
                 kinds.add(f"journal.kind.{node.args[place].value}")
-    kinds |= {"journal.kind.outcome", "journal.kind.journal_begun"}
+    kinds |= {"journal.kind.outcome", "journal.kind.journal_begun", "journal.kind.archived"}
     assert {key for key in messages("en", "commands") if key.startswith("journal.kind.")} == kinds
 
 
