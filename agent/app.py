@@ -45,7 +45,7 @@ from agent.ipc.hardening import harden
 from agent.ipc.lock import alone
 from agent.journal import Journal, system_log
 from agent.model import Listing
-from agent.policy import Policy, load_policy
+from agent.policy import Policy, load_policy, this_user
 from agent.signing.expiry import Endings
 from agent.signing.levels import Levels
 from agent.signing.managing import Managing
@@ -86,13 +86,16 @@ class Composition:
         policy: Policy | None = None,
         queue: PersonQueue | None = None,
     ) -> None:
-        settings = load_settings(places.settings)
-        self.language = language_of(environment, settings.language)
         self.policy = load_policy() if policy is None else policy
+        settings = self.policy.over(load_settings(places.settings))
+        self.language = language_of(environment, settings.language)
         self.prompter: Prompter = WindowPrompter(environment) if prompter is None else prompter
         self.journal = Journal(places.journal, now, system_log())
         self.tokens = TokenPool(
-            lambda: find_modules(_added_modules(places)), places.key_files, issuers=places.issuers, policy=self.policy
+            lambda: find_modules(_added_modules(places, self.policy)),
+            places.key_files,
+            issuers=places.issuers,
+            policy=self.policy,
         )
 
         def current() -> Settings:
@@ -123,11 +126,24 @@ class Composition:
             now=now,
             port=lambda: self.port,
             notices=lambda: [msgspec.structs.asdict(notice) for notice in Notices(places.notices).all()],
+            environment=environment,
+            rights=self.policy.rights.of(*this_user()),
+            applied=self.apply,
         )
         self.services.signing.change_pin = self.services.managing.change_pin
+        self.services.signing.default_certificate = self.services.origins.certificate
         self.services.managing.follow_ups = self.services.signing.follow_ups
         self.dispatcher = Dispatcher(self.services)
         self._environment = environment
+        self.told_of_settings: list[Callable[[Settings], None]] = []  # called after each change
+
+    def apply(self, settings: Settings) -> None:
+        """Settings that were changed; what is not kept anywhere is read anew when it is needed."""
+        settings = self.policy.over(settings)
+        self.language = self.services.language = language_of(self._environment, settings.language)
+        self.services.uploads.limit = settings.upload_bytes
+        for told in self.told_of_settings:
+            told(settings)
 
     def look_quickly(self) -> None:
         """From now on failed requests of pages are explained, and the extension may ask how the machine is."""
@@ -152,10 +168,10 @@ class Composition:
         self.journal.close()
 
 
-def _added_modules(places: Locations) -> tuple[str, ...]:
+def _added_modules(places: Locations, policy: Policy) -> tuple[str, ...]:
     """The person's own modules; a settings file that was damaged while we run costs these, and nothing else."""
     try:
-        return load_settings(places.settings).modules
+        return policy.over(load_settings(places.settings)).modules
     except SettingsDamaged:
         _log.error("settings_damaged")
         return ()

@@ -16,8 +16,19 @@ from agent.api.caller import Caller, Pending, Role
 from agent.api.messages import Request, failure, identifier_of, parse_parameters, parse_request, result
 from agent.api.method import Method
 from agent.api.methods import METHODS
+from agent.api.rights import right_for
 from agent.api.services import Services
-from agent.errors import BadRequest, Busy, Cancelled, Internal, NotAllowed, PeroError, Stopping, UnknownMethod
+from agent.errors import (
+    BadRequest,
+    Busy,
+    Cancelled,
+    Internal,
+    NotAllowed,
+    PeroError,
+    RightMissing,
+    Stopping,
+    UnknownMethod,
+)
 
 MAX_PENDING = 16  # requests in flight of one origin, over all its pages and browsers
 
@@ -112,6 +123,9 @@ class Dispatcher:
         self._permit(caller, method)
         if method is None or caller.role not in method.roles:
             raise UnknownMethod(method=request.method)
+        right = right_for(method.name)
+        if right and right not in self._services.rights:
+            raise RightMissing(right=right)
         parameters = parse_parameters(request.params, method.parameters)
         with _Place(self._pending_of, caller):
             return await method.handle(self._services, caller, parameters)

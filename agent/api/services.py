@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from agent.api.batches import Batches
 from agent.api.uploads import Uploads
-from agent.config import Locations
+from agent.config import Locations, Settings
 from agent.consent.origins import Origins
 from agent.consent.pause import Pause
 from agent.diagnostics.quick import QuickLook
 from agent.errors import NotRunning
 from agent.journal import Journal
-from agent.policy import Policy
+from agent.policy import RIGHTS, Policy
 from agent.records.index import Index
 from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
@@ -25,6 +25,10 @@ from agent.tokens.pool import TokenPool
 
 def _no_agent() -> None:
     raise NotRunning()
+
+
+def _nothing(_settings: Settings) -> None:
+    """Nothing of them is kept anywhere."""
 
 
 async def _no_desk(_page: str, _files: tuple[str, ...]) -> None:
@@ -47,11 +51,14 @@ class Services:
     uploads: Uploads
     now: Callable[[], datetime]  # UTC
     port: Callable[[], int | None]  # the loopback port, while one is held
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)  # of the session that the agent is in
+    rights: frozenset[str] = frozenset(RIGHTS)  # of the user whose agent this is, by policy
     index: Index = dataclasses.field(init=False)  # of the journal
     batches: Batches = dataclasses.field(default_factory=Batches)
     quick_look: QuickLook = dataclasses.field(default_factory=QuickLook)
     notices: Callable[[], list[Any]] = list  # what the person was told by notifications, oldest first
     open_desk: Callable[[str, tuple[str, ...]], Awaitable[None]] = _no_desk  # a page of Pero's window, and files for it
+    applied: Callable[[Settings], None] = _nothing  # what was changed in the settings takes effect
     stop: Callable[[], None] = _no_agent  # ends the agent once the loop comes round to it
 
     def __post_init__(self) -> None:

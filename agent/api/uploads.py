@@ -105,7 +105,7 @@ class Uploads:
 
     def __init__(self, folder: Path, *, limit: int, free: Callable[[Path], int] | None = None) -> None:
         self._folder = folder
-        self._limit = limit
+        self.limit = limit
         self._free = free or (lambda path: shutil.disk_usage(path).free - KEPT_FREE)
         self._open: dict[str, Upload] = {}
         self._tickets: dict[str, _Ticket] = {}
@@ -182,10 +182,10 @@ class Uploads:
             raise Busy(limit=MAX_OF_PAGE)
         if len(same_origin) >= MAX_OF_ORIGIN:
             raise Busy(limit=MAX_OF_ORIGIN)
-        if sum(one.spool.size for one in same_origin) + size > self._limit:
-            raise StorageFull(limit=self._limit)
-        if sum(one.spool.size for one in everything) + size > 2 * self._limit:
-            raise StorageFull(limit=2 * self._limit)
+        if sum(one.spool.size for one in same_origin) + size > self.limit:
+            raise StorageFull(limit=self.limit)
+        if sum(one.spool.size for one in everything) + size > 2 * self.limit:
+            raise StorageFull(limit=2 * self.limit)
         secure_folder(self._folder)
         try:
             free = self._free(self._folder)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 import click
 
+from agent.api import starting
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.exits import Exit
 from agent.cli.output import complain, plain, say
-from agent.config import secure_folder, write_private
+from agent.config import secure_folder
 from agent.errors import FileUnreadable, FileUnwritable
-from native_host import autostart, install
+from native_host import install
 
 
 @click.command(help="command.setup.help")
@@ -50,7 +50,7 @@ def _set_up(context: Context, starts: bool, profiles: tuple[Path, ...], as_json:
         written = install.install(launcher, _home(context), profiles)
     except OSError as error:
         raise FileUnwritable(path=str(error.filename or launcher), reason=error.strerror or "unwritable") from error
-    entry = _write_autostart(context) if starts else None
+    entry = starting.write(context.environment) if starts else None
     if as_json:
         rows = [{"name": one.browser, "title": one.title, "manifest": str(one.path)} for one in written]
         print_json({"launcher": str(launcher), "browsers": rows, "autostart": str(entry) if entry else None})
@@ -87,7 +87,7 @@ def _remove(context: Context, as_json: bool) -> int:
     """Remove what was written, and the state folder where nothing else is in it."""
     try:
         removed = install.remove(context.locations.host_launcher, _home(context))
-        removed += _remove_autostart(context)
+        removed += starting.remove(context.environment)
     except OSError as error:
         raise FileUnwritable(path=str(error.filename), reason=error.strerror or "unwritable") from error
     _remove_empty(context.locations.state)
@@ -103,34 +103,6 @@ def _remove(context: Context, as_json: bool) -> int:
 
 def _home(context: Context) -> Path:
     return Path(context.environment.get("HOME") or Path.home())
-
-
-def _autostart_path(context: Context) -> Path:
-    return autostart.entry_path(context.environment, _home(context))
-
-
-def _write_autostart(context: Context) -> Path:
-    path = _autostart_path(context)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
-    write_private(path, autostart.entry_content(context.environment))
-    return path
-
-
-def _remove_autostart(context: Context) -> list[Path]:
-    """Remove the entry where it starts this agent; another state folder's stays."""
-    path = _autostart_path(context)
-    try:
-        ours = f"Exec={autostart.command_line(context.environment)}\n" in os.fsdecode(path.read_bytes())
-    except FileNotFoundError:
-        return []
-    if not ours:
-        return []
-    path.unlink()
-    _remove_empty(path.parent)
-    return [path]
 
 
 def _remove_empty(folder: Path) -> None:

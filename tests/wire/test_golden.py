@@ -30,11 +30,14 @@ CALLERS = {"command": Core.command, "extension": Core.extension}
 NEEDS_REAL_TOKENS = {
     "add_key_file",
     "forget_key_file",
+    "backup_key_file",
+    "try_signature",
     "list_modules",
     "add_module",
     "forget_module",
     "stop",
     "open_desk",
+    "list_settings",
     *(f"token_{name}" for name in ("changes", "objects", "change_pin", "unblock", "set_pin", "generate_key")),
     *(f"token_{name}" for name in ("request", "write_certificate", "import", "rename", "delete")),
 }  # shown by the command line's tests
