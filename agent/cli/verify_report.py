@@ -67,6 +67,8 @@ def _show_coverage(coverage: Coverage, context: Context, indent: str) -> None:
     for part in coverage.parts:
         if coverage.kind == "parts":
             say(indent + "  " + plain(part))
+    if coverage.comments:
+        say(indent + context.text("command.verify.comments"))
     if coverage.kind == "revision":
         size = coverage.octets_after
         say(indent + context.text(f"command.verify.after.{coverage.after}", size=size))
@@ -115,13 +117,14 @@ def _timestamp_value(stamp: TimestampReport) -> dict[str, Any]:
 
 
 def _coverage_value(coverage: Coverage) -> dict[str, Any]:
-    """`after`: what was added behind what is signed, of a PDF."""
+    """`after`: what was added behind what is signed, of a PDF; `comments`: XML has some, which are not signed."""
     return {
         "kind": coverage.kind,
         "parts": list(coverage.parts),
         "field": coverage.field or None,
         "after": coverage.after,
         "octets_after": coverage.octets_after,
+        "comments": coverage.comments,
     }
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from agent.certificates import der
+from agent.cms import ber
 from agent.errors import DocumentDamaged
 from agent.pdf.messages import Found, Signatures
 from agent.pdf.process import read
@@ -69,7 +70,7 @@ def verify_pdf(
     if cleared and all(cleared):
         report = msgspec.structs.replace(report, revocation="carried")
     report = msgspec.structs.replace(report, signers=tuple(signers), timestamps=tuple(timestamps))
-    return _of(report, reasons if signers else [*reasons, "no_signer"])
+    return _of(report, reasons if signers else [*reasons, "not_signed"])  # time-stamps alone are nobody's signature
 
 
 def _of(report: Report, reasons: Sequence[str | None]) -> Report:
@@ -169,9 +170,14 @@ def _covered(document: bytes, found: Found) -> bytes:
 
 
 def _cms(contents: bytes) -> bytes:
-    """Without the zeros that fill the room. What is no DER goes as it is, and is found to be damaged."""
+    """Without the zeros that fill the room. It should be DER, and by some programs is BER that says nowhere how long it
+    is; what is neither goes as it is, and is found to be damaged."""
     try:
         return der.read(contents).whole
+    except (ValueError, IndexError):
+        pass
+    try:
+        return ber.Element(contents, 0, len(contents), ber.Budget()).whole
     except (ValueError, IndexError):
         return contents
 

@@ -73,6 +73,7 @@ class Coverage(msgspec.Struct, frozen=True):
     field: str = ""  # PDF: the signature's field
     after: str = "nothing"  # PDF: what was added later: "material", "signatures", "form", "other"
     octets_after: int = 0
+    comments: bool = False  # XML: there are some in what is signed, and they are not
 
 
 class SignerReport(msgspec.Struct, frozen=True):

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from agent.errors import ElementUnclear
+from agent.errors import AlgorithmUnsupported, DocumentTooLarge, ElementUnclear, XmlUnsafe
 from agent.xml import smev
 from agent.xml.algorithms import CANONICAL_METHODS
-from agent.xml.canonical import canonical
-from agent.xml.document import by_id, parsed
+from agent.xml.canonical import METHODS, canonical, without_comments
+from agent.xml.document import by_id, read, tree
 from agent.xml.names import BASE64, ENVELOPED, SMEV, ds
 
 _POINTER = re.compile(r"#xpointer\(id\((?:'([^']*)'|\"([^\"]*)\")\)\)")
@@ -27,7 +27,7 @@ _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _PREFIXES = f"{{{_EXCLUSIVE}}}InclusiveNamespaces"
 _DEFAULT = "#default"  # in a PrefixList: the namespace without a prefix
 _INCLUSIVE = CANONICAL_METHODS["inclusive"]
-_LABEL = 200  # characters of an element's path that are told
+_COMMENTS = etree.XPath("boolean(//comment())")  # those beside the root too
 Node = etree._Element | etree._ElementTree
 
 
@@ -86,6 +86,18 @@ def octets_of(reference: etree._Element, target: Target, content: bytes | None, 
     return value if isinstance(value, bytes) else canonical(value, _INCLUSIVE)
 
 
+def leaves_comments(reference: etree._Element, target: Target) -> bool:
+    """Whether there are comments in what is named that nobody signed; the octets of a file are signed as they are."""
+    if target.node is None:
+        return False
+    last = next((one.get("Algorithm", "") for one in reversed(_transforms(reference))), "")
+    if target.comments and last in METHODS and last != without_comments(last):
+        return False
+    if isinstance(target.node, etree._ElementTree):
+        return bool(_COMMENTS(target.node))
+    return next(target.node.iter(etree.Comment), None) is not None
+
+
 def _transforms(reference: etree._Element) -> list[etree._Element]:
     return [one for holder in reference.findall(ds("Transforms")) for one in holder.iterchildren("*")]
 
@@ -96,10 +108,13 @@ def _transformed(
     method = transform.get("Algorithm", "")
     if transform.tag != ds("Transform"):
         raise Unsupported
-    if method in CANONICAL_METHODS.values():
-        node = parsed(value).getroottree() if isinstance(value, bytes) else value
-        plain = method if target.comments or isinstance(value, bytes) else method.removesuffix("WithComments")
-        return canonical(node, plain.removesuffix("#") if plain == _INCLUSIVE + "#" else plain, prefixes_of(transform))
+    if method in METHODS:
+        node = _tree_of(value) if isinstance(value, bytes) else value
+        kept = target.comments or isinstance(value, bytes)
+        try:
+            return canonical(node, method if kept else without_comments(method), prefixes_of(transform))
+        except AlgorithmUnsupported as error:
+            raise Unsupported from error
     if len(transform):
         raise Unsupported
     if method == ENVELOPED and not isinstance(value, bytes):
@@ -109,6 +124,15 @@ def _transformed(
     if method == BASE64 and _holds_octets(target, signature):
         return _decoded(value)
     raise Unsupported
+
+
+def _tree_of(octets: bytes) -> etree._ElementTree:
+    """Of octets that are a document (section 4.4.3.2), read as strictly as any: canonical forms may take hours. Raises
+    Unsupported, DocumentDamaged."""
+    try:
+        return tree(read(octets)).getroottree()
+    except (XmlUnsafe, DocumentTooLarge) as error:
+        raise Unsupported from error
 
 
 def prefixes_of(method: etree._Element) -> tuple[str, ...]:
@@ -174,11 +198,3 @@ def octets_of_base64(text: str | None) -> bytes:
         return base64.b64decode("".join((text or "").split()), validate=True)
     except binascii.Error as error:
         raise ValueError("base64") from error
-
-
-def label(node: etree._Element) -> str:
-    """Where an element is, for people: names from the root on, and its Id."""
-    names = [etree.QName(one).localname for one in reversed(list(node.iterancestors("*")))]
-    path = "/" + "/".join((*names, etree.QName(node).localname))
-    identifier = next((str(value) for name, value in node.attrib.items() if str(name).lower().endswith("id")), "")
-    return (path + (f" (Id {identifier})" if identifier else ""))[:_LABEL]

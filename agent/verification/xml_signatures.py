@@ -17,15 +17,16 @@ from lxml import etree
 from agent.algorithms import new_digest
 from agent.certificates.description import Description
 from agent.certificates.signatures import is_signature
-from agent.errors import DocumentDamaged, PeroError, XmlUnsafe
+from agent.errors import AlgorithmUnsupported, DocumentDamaged, PeroError, XmlUnsafe
 from agent.verification.procedure import level_of, vouch
-from agent.verification.report import Coverage, Report, SignerReport, Status, sorted_reasons, status_of
+from agent.verification.report import Report, SignerReport, Status, sorted_reasons, status_of
 from agent.verification.trusting import Trusting
+from agent.verification.xml_coverage import coverage_of
 from agent.verification.xml_references import (
     Target,
     Unclear,
     Unsupported,
-    label,
+    leaves_comments,
     octets_of,
     octets_of_base64,
     prefixes_of,
@@ -40,10 +41,10 @@ from agent.verification.xml_signer import (
     properties_of,
     stamps_of,
 )
-from agent.xml.algorithms import CANONICAL_METHODS, algorithm_of_method, digest_of_method, read_value
-from agent.xml.canonical import canonical
+from agent.xml.algorithms import algorithm_of_method, digest_of_method, read_value
+from agent.xml.canonical import METHODS, canonical
 from agent.xml.document import by_id, read, tree
-from agent.xml.names import SIGNED_PROPERTIES, ds, xades
+from agent.xml.names import SIGNED_PROPERTIES, ds
 
 MAX_SIGNATURES = 32
 MAX_REFERENCES = 32  # of one signature
@@ -63,6 +64,7 @@ class _Reference(NamedTuple):
     reasons: list[str]
     target: Target | None
     properties: bool  # it is of the signed properties of this very signature
+    comments: bool = False  # there are some in what it is of, and they are not digested
 
 
 def verify_xml(
@@ -119,7 +121,11 @@ def _judge(signature: etree._Element, case: _Document) -> tuple[SignerReport, bo
     except _WRONG:
         found, reasons = [], [*reasons, "damaged"]
     reasons += [reason for one in found for reason in one.reasons]
-    coverage = _coverage(signature, found)  # 4.
+    coverage = coverage_of(
+        signature, [one.target for one in found if one.target is not None and not one.properties]
+    )  # 4.
+    if any(one.comments for one in found):
+        coverage = msgspec.structs.replace(coverage, comments=True)
     reasons += ["covers_part"] if coverage.kind == "parts" else []
     signed = properties if properties is not None and any(one.properties for one in found) else None
     named = named_by(signed) if signed is not None else None
@@ -185,11 +191,11 @@ def _value_reasons(signature: etree._Element, certificate: Description | None) -
             return ["damaged"]
         method = form.get("Algorithm", "")
         algorithm = algorithm_of_method(signing.get("Algorithm", ""), certificate.key_type)
-        if algorithm is None or len(signing) or method not in CANONICAL_METHODS.values():
+        if algorithm is None or len(signing) or method not in METHODS:
             return ["algorithm_unsupported"]
         signed = new_digest(algorithm.digest.name, canonical(info, method, prefixes_of(form))).digest()
         octets = read_value(octets_of_base64(value.text), certificate)
-    except Unsupported:
+    except (Unsupported, AlgorithmUnsupported):
         return ["algorithm_unsupported"]
     except _WRONG:
         return ["damaged"]
@@ -235,7 +241,9 @@ def _reference(
     except _WRONG:
         return _Reference(["damaged"], target, own)
     right = hmac.compare_digest(new_digest(digest.name, octets).digest(), given)
-    return _Reference([] if right else ["document_changed"], target, own)
+    return _Reference(
+        [] if right else ["document_changed"], target, own, not own and leaves_comments(reference, target)
+    )
 
 
 def _is_absent(reference: etree._Element, root: etree._Element) -> bool:
@@ -260,28 +268,3 @@ def _digest_name(signature: etree._Element) -> str:
 def _digest_method(reference: etree._Element) -> str:
     method = reference.find(ds("DigestMethod"))
     return method.get("Algorithm", "") if method is not None else ""
-
-
-def _coverage(signature: etree._Element, found: Sequence[_Reference]) -> Coverage:
-    targets = [one.target for one in found if one.target is not None and not one.properties]
-    whole, root = False, signature.getroottree().getroot()
-    parts: list[str] = []
-    for target in targets:
-        if target.node is None:
-            continue
-        top = target.node.getroot() if isinstance(target.node, etree._ElementTree) else target.node
-        whole = whole or top is top.getroottree().getroot() or _is_all_there_is(top, signature, root)
-        parts.append(label(top))
-    if whole:
-        return Coverage("whole")
-    if parts or not targets:
-        return Coverage("parts", tuple(parts))
-    return Coverage("content")
-
-
-def _is_all_there_is(node: etree._Element, signature: etree._Element, root: etree._Element) -> bool:
-    """Whether it is the one ds:Object with content, in a signature that is the whole document."""
-    if signature is not root or node.getparent() is not signature or node.tag != ds("Object"):
-        return False
-    others = [one for one in signature.findall(ds("Object")) if one is not node]
-    return all([part.tag for part in one.iterchildren("*")] == [xades("QualifyingProperties")] for one in others)

@@ -18,7 +18,7 @@ from agent.verification import revocation
 from agent.verification.procedure import readable
 from agent.verification.xml_references import octets_of_base64
 from agent.xml.algorithms import CANONICAL_METHODS, digest_of_method
-from agent.xml.canonical import canonical
+from agent.xml.canonical import METHODS, canonical
 from agent.xml.document import by_id
 from agent.xml.names import WSSE, ds, xades
 
@@ -123,6 +123,9 @@ def stamps_of(signature: etree._Element) -> tuple[bytes, tuple[bytes, ...]]:
         if method == methods[0]
         for token in _decoded(stamp.findall(xades("EncapsulatedTimeStamp")))
     ]
-    if not tokens or methods[0] not in CANONICAL_METHODS.values():
+    if not tokens or methods[0] not in METHODS:
         return b"", ()
-    return canonical(signature[1], methods[0]), tuple(tokens)
+    try:
+        return canonical(signature[1], methods[0]), tuple(tokens)
+    except PeroError:
+        return b"", ()
