@@ -90,6 +90,7 @@ class Site(msgspec.Struct, frozen=True, omit_defaults=True):
     last_used: Moment | None = None
     refused_until: Moment | None = None
     blocked: bool = False  # until it is forgotten
+    certificate: str = ""  # thumbprint of the one that windows for this site begin with, as the person set it
 
 
 class Origins:
@@ -162,6 +163,18 @@ class Origins:
             self._written[origin] = now
         else:
             self._sites = {**self._sites, origin: used}
+
+    def certificate(self, origin: str) -> str | None:
+        """The one to begin with; it is shown all the same, and another can be taken."""
+        return self._sites.get(origin, Site()).certificate or None
+
+    def set_certificate(self, origin: str, thumbprint: str) -> bool:
+        """Empty: none any more. False where the site is not one that is allowed."""
+        site = self._sites.get(origin)
+        if site is None or not site.allowed:
+            return False
+        self._put(origin, msgspec.structs.replace(site, certificate=thumbprint))
+        return True
 
     def forget(self, origin: str) -> bool:
         if origin not in self._sites:

@@ -77,6 +77,7 @@ class Tools(NamedTuple):
     queue: PersonQueue
     now: Callable[[], datetime]
     levels: Levels
+    default_certificate: Callable[[str], str | None] = lambda origin: None
 
 
 async def sign_batch(tools: Tools, request: BatchRequest, prompter: Prompter, deliver: Deliver) -> None:
@@ -151,7 +152,7 @@ class _Batch:
             shown_origin=shown_origin(self._request.origin),
             documents=tuple(rows),
             certificates=offer.now.certificates,
-            chosen=self._request.certificate,
+            chosen=self._request.certificate or self._tools.default_certificate(self._request.origin),
             faults=offer.now.faults,
             language=self._request.language,
             insert_token=offer.now.insert_token,

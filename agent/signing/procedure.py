@@ -79,6 +79,9 @@ class Signing:
         self._now = now
         self._loading: asyncio.Future[None] | None = None
         self.follow_ups = FollowUps()
+        self.default_certificate: Callable[[str], str | None] = lambda origin: (
+            None
+        )  # of a site's windows
         self.change_pin: ChangePin | None = None  # what follows where the person takes the offer to do so
 
     async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
@@ -101,7 +104,7 @@ class Signing:
     async def sign_batch(self, request: BatchRequest, prompter: Prompter, deliver: Deliver) -> None:
         """Many documents with one confirmation and one login: see `batch`."""
         self._load_libraries()
-        tools = Tools(self._tokens, self._journal, self._queue, self._now, self._levels)
+        tools = Tools(self._tokens, self._journal, self._queue, self._now, self._levels, self.default_certificate)
         await sign_batch(tools, request, prompter, deliver)
 
     def _intention(
@@ -169,7 +172,7 @@ class Signing:
                 shown_origin=shown_origin(request.origin),
                 document=document,
                 certificates=offer.now.certificates,
-                chosen=request.certificate,
+                chosen=request.certificate or self.default_certificate(request.origin),
                 faults=offer.now.faults,
                 language=request.language,
                 insert_token=offer.now.insert_token,

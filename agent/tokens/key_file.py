@@ -22,6 +22,7 @@ ROUNDS = 600_000  # of PBKDF2-HMAC-SHA256, and of the MAC's own derivation
 STRONG_ROUNDS = 100_000  # a file with fewer is written anew
 MOST_ROUNDS = 10_000_000  # of all derivations of a file together: one that wants more wants the worker to hang
 _SALT = 16  # bytes
+_AES_256 = 32  # bytes of its key
 _STRONG_HASHES = ("sha256", "sha384", "sha512")
 
 
@@ -158,7 +159,7 @@ def sign(key: RSAPrivateKey | EllipticCurvePrivateKey, algorithm: SignatureAlgor
 
 
 def is_strong(content: bytes) -> bool:
-    """Whether guessing the passphrase of this file is slow: every part PBES2 with AES and PBKDF2, and so the MAC."""
+    """Whether guessing the passphrase of this file is slow: every part PBES2 with AES-256 and PBKDF2, and so the MAC."""
     from asn1crypto import pkcs12
 
     pfx = pkcs12.Pfx.load(content)
@@ -192,6 +193,7 @@ def _encryption_is_strong(algorithm: Any) -> bool:
     prf = derivation["prf"]["algorithm"].native
     return (
         algorithm.encryption_cipher == "aes"
+        and algorithm.key_length == _AES_256
         and prf in _STRONG_HASHES
         and int(derivation["iteration_count"].native) >= STRONG_ROUNDS
     )
