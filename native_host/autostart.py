@@ -59,7 +59,7 @@ def is_ours(content: bytes, environment: Mapping[str, str]) -> bool:
 def command_line(environment: Mapping[str, str]) -> str:
     """The command line of the agent as an Exec key, with the state folder where one was named."""
     named = [f"PERO_HOME={home}"] if (home := _home(environment)) else []
-    return " ".join(map(_desktop_quoted, [*(["env", *named] if named else []), program(), "run"]))
+    return " ".join(map(desktop_quoted, [*(["env", *named] if named else []), program(), "run"]))
 
 
 def program() -> str:
@@ -83,7 +83,7 @@ def _xdg_content(environment: Mapping[str, str]) -> bytes:
     return os.fsencode(_ENTRY.format(command=command_line(environment)))
 
 
-def _desktop_quoted(word: str) -> str:
+def desktop_quoted(word: str) -> str:
     """One argument of an Exec key: quoted, with both layers of escaping (Desktop Entry Specification, "Exec")."""
     for character in '\\"`$':
         word = word.replace(character, "\\" + character)
