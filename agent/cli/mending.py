@@ -116,12 +116,12 @@ async def _held(context: Context) -> tuple[bytes, ...]:
     """DER of the certificates that are listed, of those beside them, and of the issuers that Pero keeps."""
     import base64
 
+    from agent.diagnostics.probes.trust import kept_in
+
     async with context.session() as call:
         rows = (await call("certificates", {}))["certificates"]
     listed = [base64.b64decode(one) for row in rows for one in (row["certificate"], *row["chain"])]
-    folder = context.locations.issuers
-    kept = [path.read_bytes() for path in folder.iterdir()] if folder.is_dir() else []
-    return (*listed, *kept)
+    return (*listed, *kept_in(context.locations.issuers))
 
 
 async def mend(

@@ -32,6 +32,7 @@ class Action(NamedTuple):
 
     do: Callable[[str], Command]
     undo: Callable[[str], tuple[Command, ...]]
+    path: Callable[[str], str] | None = None  # of the file that `do` writes from what it is given
 
 
 def udev_path(subject: str) -> str:
@@ -89,7 +90,7 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "pcscd_restart": Action(_plain("systemctl", "restart", "pcscd.socket", "pcscd.service"), _then()),
     "time_kept": Action(_plain("timedatectl", "set-ntp", "true"), _then(("timedatectl", "set-ntp", "false"))),
-    "udev_rule": Action(_udev_rule, lambda subject: (Command(("rm", "-f", udev_path(subject))),)),
+    "udev_rule": Action(_udev_rule, lambda subject: (Command(("rm", "-f", udev_path(subject))),), udev_path),
     "udev_trigger": Action(_udev_trigger, _then()),
-    "polkit_rule": Action(_polkit_rule, lambda subject: (Command(("rm", "-f", polkit_path(subject))),)),
+    "polkit_rule": Action(_polkit_rule, lambda subject: (Command(("rm", "-f", polkit_path(subject))),), polkit_path),
 }

@@ -36,8 +36,8 @@ class Step(Protocol):
         Raises errors of ours where it ought to be undone and could not."""
         ...
 
-    async def do(self, ground: Ground) -> None:
-        """Raises errors of ours."""
+    async def do(self, ground: Ground) -> Kept | None:
+        """What is known only afterwards and is kept besides; None: nothing. Raises errors of ours."""
         ...
 
 

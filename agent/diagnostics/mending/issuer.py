@@ -45,7 +45,7 @@ class FetchIssuer:
     def keep(self, ground: Ground) -> Kept | None:
         return {"before": "\n".join(_kept(ground.locations.issuers))}
 
-    async def do(self, ground: Ground) -> None:
+    async def do(self, ground: Ground) -> Kept | None:
         known = await ground.certificates()
         below = next((one for one in map(_read, known) if one and one.thumbprint == self.below), None)
         if below is None:
@@ -57,13 +57,16 @@ class FetchIssuer:
             except PeroError:
                 break  # the one that was missing is there; what is above it may be at hand
         _write(ground.locations.issuers, issuers)
+        return {"added": "\n".join(_name(one) for one in issuers)}
 
 
 async def undo(kept: Mapping[str, str | int | None], ground: Ground) -> None:
+    """What it added goes, and nothing that came there since. Where it broke off and did not say: all that came."""
     folder, before = ground.locations.issuers, set(str(kept["before"]).split("\n"))
+    added = kept.get("added")
     try:
         for name in _kept(folder):
-            if name not in before:
+            if name not in before and (added is None or name in str(added).split("\n")):
                 (folder / name).unlink()
     except OSError as error:
         raise FileUnwritable(path=str(folder), reason=error.strerror or "unwritable") from error
@@ -106,7 +109,11 @@ def _addresses(certificate: Description) -> list[str]:
 def _write(folder: Path, issuers: list[Description]) -> None:
     secure_folder(folder)
     for issuer in issuers:
-        write_private(folder / f"{issuer.thumbprint}{_SUFFIX}", issuer.der)
+        write_private(folder / _name(issuer), issuer.der)
+
+
+def _name(issuer: Description) -> str:
+    return f"{issuer.thumbprint}{_SUFFIX}"
 
 
 def _kept(folder: Path) -> list[str]:

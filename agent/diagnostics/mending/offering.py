@@ -17,7 +17,7 @@ from agent.diagnostics.mending.base import Ground, Offer, Step
 from agent.diagnostics.mending.records import Done, Record
 from agent.diagnostics.mending.remedies import REMEDIES
 from agent.diagnostics.mending.steps import STEPS, UNDOING
-from agent.errors import MendFailed
+from agent.errors import MendFailed, RightsRefused
 from agent.texts.catalogue import text
 from agent.texts.visible import visible
 
@@ -60,19 +60,37 @@ async def perform(offered: Offer, ground: Ground) -> Record:
 
     Raises errors of ours; what was done until then is undone by `undo`.
     """
-    before = records.read(ground.locations)
     record = Record(
-        number=max((one.number for one in before), default=0) + 1,
+        number=0,  # until its first step is begun
         remedy=offered.remedy,
         time=f"{ground.now():%Y-%m-%dT%H:%M:%SZ}",
         findings=tuple(dict.fromkeys(finding.id for finding in offered.findings)),
     )
     for step in offered.steps:
         kept = step.keep(ground)
+        before = record
         if kept is not None:
-            record = msgspec.structs.replace(record, steps=(*record.steps, Done(step.kind, kept)))
-            records.write(ground.locations, record)
-        await step.do(ground)
+            record = _remembered(record, (*record.steps, Done(step.kind, kept)), ground)
+        try:
+            more = await step.do(ground)
+        except RightsRefused:  # nothing was done, so there is nothing to be undone
+            if kept is not None:
+                _remembered(record, before.steps, ground)
+            raise
+        if kept is not None and more:
+            record = _remembered(record, (*before.steps, Done(step.kind, {**kept, **more})), ground)
+    return record
+
+
+def _remembered(record: Record, steps: tuple[Done, ...], ground: Ground) -> Record:
+    """The record with these steps, as it is on the disk now; without steps it is not kept."""
+    record = msgspec.structs.replace(record, steps=steps)
+    if not steps:
+        records.remove(ground.locations, record)
+    elif record.number:
+        records.write(ground.locations, record)
+    else:
+        record = records.begin(ground.locations, record)
     return record
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -52,8 +53,9 @@ class Elevation:
             raise MendFailed(step=command.words[0], reason="timeout") from error
         finally:
             if process.returncode is None:
-                process.kill()
-                await process.wait()
+                with contextlib.suppress(PermissionError):  # it runs as the administrator by now, and ends by itself
+                    process.kill()
+                    await process.wait()
         name = Path(line[0]).name
         if process.returncode in (_DISMISSED, _NOT_AUTHORISED) and name == "pkexec":
             raise RightsRefused(program=name)

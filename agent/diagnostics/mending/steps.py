@@ -85,6 +85,7 @@ class AsAdministrator:
 
     def keep(self, ground: Ground) -> Kept | None:
         undoable = ACTIONS[self.action].undo(self.subject)
+        _check_unchanged(self.action, self.subject, ground)  # what would be lost could not be brought back
         return {"action": self.action, "subject": self.subject} if undoable else None
 
     async def do(self, ground: Ground) -> None:
@@ -143,6 +144,7 @@ async def _undo_administrator(kept: Data, ground: Ground) -> None:
     action = ACTIONS.get(str(kept["action"]))
     if action is None:
         raise MendFailed(step=str(kept["action"]), reason="unknown")
+    _check_unchanged(str(kept["action"]), str(kept["subject"]), ground)
     for command in action.undo(str(kept["subject"])):
         await ground.administrator.run(command)
 
@@ -201,6 +203,21 @@ def _content(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise FileUnreadable(path=str(path), reason=error.strerror or "unreadable") from error
+
+
+def _check_unchanged(action: str, subject: str, ground: Ground) -> None:
+    """Raises MendOverwritten where something stands in the place of an action's file that the action did not write.
+    Where this user may not look (rules of polkit), nothing can be told, and what is there is taken for ours."""
+    row = ACTIONS[action]
+    if row.path is None:
+        return
+    path = ground.root / row.path(subject).lstrip("/")
+    try:
+        changed = not stat.S_ISREG(path.lstat().st_mode) or path.read_bytes() != row.do(subject).given
+    except OSError:
+        return
+    if changed:
+        raise MendOverwritten(path=str(path))
 
 
 def _mode(path: Path) -> int:

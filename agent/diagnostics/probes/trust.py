@@ -99,11 +99,7 @@ class RealTrust:
         return ()
 
     def kept(self) -> tuple[bytes, ...]:
-        try:
-            files = sorted(path for path in self._issuers.iterdir() if path.is_file())[:256]
-        except OSError:
-            return ()
-        return tuple(one for path in files for one in _certificates(path))
+        return kept_in(self._issuers)
 
     async def issuer(self, certificate: Description) -> list[Asked]:
         return await self._once("issuer", certificate, lambda: self._issuer(certificate))
@@ -164,6 +160,15 @@ class RealTrust:
 
         async with Web(settings.proxy, self._environment, guarded=guarded) as web:
             return list(await asyncio.gather(*(one(web, *row) for row in asked)))
+
+
+def kept_in(folder: Path) -> tuple[bytes, ...]:
+    """DER of the certificates in a folder of issuers; what is no file, or cannot be read, is passed over."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file())[:256]
+    except OSError:
+        return ()
+    return tuple(one for path in files for one in _certificates(path))
 
 
 def addresses(certificate: Description) -> tuple[str, ...]:
