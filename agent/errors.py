@@ -335,8 +335,8 @@ class ModuleSlow(PeroError):
 
 
 class OutcomeUnknown(PeroError):
-    """A change of the token was under way and nobody can say whether it was made. Facts: token, reason (an error's name,
-    or "cancelled")."""
+    """A change of the token was under way and nobody can say whether it was made. Facts: token, reason (an error's
+    name, or "cancelled")."""
 
     code, name, actor = 2031, "outcome_unknown", Actor.PERSON
 
@@ -351,6 +351,13 @@ class LabelUnsuitable(PeroError):
     """No token takes such a label, or no person can read it. Facts: limit (bytes of UTF-8)."""
 
     code, name, actor = 2033, "label_unsuitable", Actor.PERSON
+
+
+class LastTryUnconfirmed(PeroError):
+    """One try of a PIN is left, nobody agreed to spend it, and nothing was tried. Facts: token, officer (the PIN is the
+    security officer's, or the PUK)."""
+
+    code, name, actor, retriable = 2034, "last_try_unconfirmed", Actor.PERSON, True
 
 
 # 3000: certificates, documents, signatures
@@ -730,7 +737,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     ModuleForbidden, KeyForeign,
     PinInvalid, SoPinIncorrect, SoPinLocked, PassphraseIncorrect, TokenReadOnly, TokenFull, ObjectExists, ObjectAbsent,
     ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported, ModuleSlow, OutcomeUnknown,
-    KeyFileSeveralKeys, LabelUnsuitable,
+    KeyFileSeveralKeys, LabelUnsuitable, LastTryUnconfirmed,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,

@@ -109,7 +109,7 @@ async def _composed(
     composition = Composition(environment, places)
     if pin.kind == "descriptor" and not composition.policy.allow_unattended:
         raise UnattendedForbidden()
-    prompter = composition.prompter if pin.kind == "window" else CommandPrompter(pin.kind, pin.descriptor)
+    prompter = composition.prompter if pin.kind == "window" else CommandPrompter(pin.kind, pin.descriptor, pin.last_try)
     caller = Caller(Role.COMMAND, "", "in_process", prompter)
 
     def notify(notification: bytes) -> None:

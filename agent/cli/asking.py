@@ -18,9 +18,19 @@ if TYPE_CHECKING:
 Kind = Literal["window", "terminal", "descriptor"]
 
 
+_LAST_TRY = "pero.last_try"  # in the command's context: a descriptor may spend the last try
+
+
+def _remember_last_try(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+    context.meta[_LAST_TRY] = value
+
+
 def pin_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--pin-fd` and `--ask`; the command gets `pin_fd` and `ask`."""
+    """`--pin-fd`, `--last-try` and `--ask`; the command gets `pin_fd` and `ask`."""
     choice = click.Choice(["window", "terminal"])
+    command = click.option(
+        "--last-try", is_flag=True, expose_value=False, callback=_remember_last_try, help="option.last_try"
+    )(command)
     command = click.option("--ask", type=choice, hidden=True, help="option.ask")(command)
     return click.option("--pin-fd", type=int, metavar="N", help="option.pin_fd")(command)
 
@@ -51,7 +61,7 @@ def asking(context: Context, kind: Kind, pin_fd: int | None, question: str) -> I
         with conversing(context, question) as descriptor:
             yield PinChoice("terminal", descriptor)
     elif kind == "descriptor" and pin_fd is not None:
-        yield PinChoice("descriptor", pin_fd)
+        yield PinChoice("descriptor", pin_fd, bool(click.get_current_context().meta.get(_LAST_TRY)))
     else:
         yield PinChoice("window")
 

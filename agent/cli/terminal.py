@@ -187,11 +187,12 @@ class _Asker:
     def _answer(self, ask: Ask) -> None:
         for line in notices(ask, self._context.language):
             self._terminal.write(line + "\n")
-        if ask.protected_path:  # the reader asks; a wrong PIN is not tried again without the person
-            self._send(None if ask.retry else bytearray())
-            return
         if ask.final_try and not self._dares():
             self._send(None)
+            return
+        if ask.protected_path:  # the reader asks; a wrong PIN is not tried again without the person
+            again = ask.retry and not ask.final_try  # of the last try they had a word just now
+            self._send(None if again else bytearray())
             return
         typed = self._new(ask) if ask.purpose == "new_pin" else self._typed(self._key(ask.purpose))
         if typed is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from agent.cli import token_contents, token_keys, token_pins
+from agent.cli.asking import pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.listing import DATE
 from agent.cli.output import complain, plain, say
@@ -18,7 +19,6 @@ from agent.cli.token_choice import (
     answer_in_window,
     name_of,
     object_name,
-    pin_options,
     token_argument,
     with_token,
 )

@@ -23,7 +23,6 @@ KINDS = ("certificate", "key", "data")
 _HEX = re.compile("([0-9a-f]{2})+")
 _SHORTEST = 8  # digits of a thumbprint that is cut short
 
-_LAST_TRY = "pero.last_try"  # in the command's context: a descriptor may spend the last try
 _NAMED = "pero.token"  # in the command's context: what --token says, where the token may be an argument too
 
 
@@ -32,14 +31,6 @@ def _remember(key: str) -> Callable[[click.Context, click.Parameter, object], No
         context.meta[key] = value
 
     return keep
-
-
-def pin_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Those of all commands, and the word for the last try."""
-    last = click.option(
-        "--last-try", is_flag=True, expose_value=False, callback=_remember(_LAST_TRY), help="token.option.last_try"
-    )
-    return asking.pin_options(last(command))
 
 
 token_option = click.option("--token", "wanted", metavar="TOKEN", help="token.option.token")
@@ -86,7 +77,6 @@ def with_token(
     security officer's."""
     kind = asking.kind_of(context, ask, pin_fd)
     token = context.run(_chosen(context, _wanted(context, wanted), kind, key_files))
-    _check_last_try(context, token, kind, officer=officer)
     if token["module"] == KEY_FILES:
         question = {"asking.pin": "asking.passphrase", "asking.old_pin": "asking.old_passphrase"}.get(
             question, question
@@ -106,13 +96,6 @@ def _wanted(context: Context, given: str | None) -> str | None:
     if given is not None and named not in (None, given):
         raise click.UsageError(context.text("token.named_twice"))
     return named if given is None else given
-
-
-def _check_last_try(context: Context, token: Row, kind: Kind, *, officer: bool) -> None:
-    """A script spends the last try only where it says so; persons are asked again. Raises click.UsageError."""
-    is_last = token["so_pin_final_try" if officer else "pin_final_try"]
-    if is_last and kind == "descriptor" and not click.get_current_context().meta.get(_LAST_TRY):
-        raise click.UsageError(context.text("token.last_try"))
 
 
 def name_of(token: Row) -> Row:

@@ -14,6 +14,7 @@ import click
 from agent.api.files import open_file, unreadable
 from agent.certificates import pem
 from agent.certificates.description import describe
+from agent.cli.asking import pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import complain, plain, say
 from agent.cli.token_choice import (
@@ -22,7 +23,6 @@ from agent.cli.token_choice import (
     answer_in_window,
     object_name,
     parse,
-    pin_options,
     token_option,
     with_token,
 )

@@ -11,6 +11,7 @@ import click
 
 from agent.api.writing import write
 from agent.certificates.request import ATTRIBUTES, KEY_USAGES
+from agent.cli.asking import pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import plain, say
 from agent.cli.token_choice import (
@@ -19,7 +20,6 @@ from agent.cli.token_choice import (
     answer_in_window,
     only_key,
     parse,
-    pin_options,
     token_argument,
     token_option,
     with_token,

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from agent.cli.asking import pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.output import say
-from agent.cli.token_choice import Row, Session, answer_in_window, pin_options, token_argument, with_token
+from agent.cli.token_choice import Row, Session, answer_in_window, token_argument, with_token
 
 
 @click.command("change-pin", help="command.token.change_pin.help")

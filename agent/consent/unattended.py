@@ -26,18 +26,20 @@ from agent.consent.prompter import (
     Updates,
 )
 from agent.errors import CertificateAmbiguous, NoCertificate, PeroError, PinCancelled, Refused
-from agent.ipc.pin import PinSource
+from agent.ipc.pin import PinSource, SourceKind
 
 
 class CommandPrompter:
     """Confirms what the command's own words already said, once, and passes its PIN descriptor on.
 
-    `descriptor` stays the caller's; a copy of it goes to the worker.
+    `descriptor` stays the caller's; a copy of it goes to the worker. `last_try`: a PIN out of a plain descriptor may
+    be spent on the last try.
     """
 
-    def __init__(self, kind: Literal["terminal", "descriptor"], descriptor: int) -> None:
+    def __init__(self, kind: Literal["terminal", "descriptor"], descriptor: int, last_try: bool = False) -> None:
         self.kind: Literal["terminal", "descriptor"] = kind
         self._descriptor = descriptor
+        self._last_try = last_try
 
     async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:
         """A command is not a site."""
@@ -70,8 +72,8 @@ class CommandPrompter:
         yield _CommandDialogue(self._source, chosen, certificates)
 
     def _source(self) -> PinSource:
-        kind: Literal["conversation", "descriptor"] = "conversation" if self.kind == "terminal" else "descriptor"
-        return PinSource(kind, os.dup(self._descriptor))
+        plain: SourceKind = "daring_descriptor" if self._last_try else "descriptor"
+        return PinSource("conversation" if self.kind == "terminal" else plain, os.dup(self._descriptor))
 
 
 def only_usable(certificates: tuple[OfferedCertificate, ...]) -> str:

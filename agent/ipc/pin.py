@@ -36,12 +36,14 @@ CANCEL = b"C"
 
 
 class Pin:
-    """A PIN in a buffer that is wiped. No repr, no equality, no copying, no pickling."""
+    """A PIN in a buffer that is wiped. No repr, no equality, no copying, no pickling. `for_last_try`: whoever gave it
+    agreed that the last try is spent on it."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "for_last_try")
 
-    def __init__(self, buffer: bytearray) -> None:
+    def __init__(self, buffer: bytearray, *, for_last_try: bool = False) -> None:
         self._buffer = buffer
+        self.for_last_try = for_last_try
 
     def reveal(self) -> bytes:
         """The PIN in UTF-8, for the one call that needs it. The copy made here is not wiped."""
@@ -67,10 +69,17 @@ class Pin:
         raise TypeError("PINs are not pickled")
 
 
-class PinSource(msgspec.Struct):
-    """Where a worker gets the PIN from. Whoever holds a source owns its descriptor and closes it."""
+SourceKind = Literal["conversation", "descriptor", "daring_descriptor"]
 
-    kind: Literal["conversation", "descriptor"]
+
+class PinSource(msgspec.Struct):
+    """Where a worker gets the PIN from. Whoever holds a source owns its descriptor and closes it.
+
+    Of a conversation the last try is agreed to when it is asked for; a `descriptor` is never spent on it, a
+    `daring_descriptor` may be.
+    """
+
+    kind: SourceKind
     descriptor: int
 
     def close(self) -> None:

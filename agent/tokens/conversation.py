@@ -12,8 +12,7 @@ from types import EllipsisType
 from typing import Protocol
 
 from agent.ipc import pin
-from agent.ipc.pin import Pin, Said
-from agent.tokens.messages import SourceKind
+from agent.ipc.pin import Ask, Pin, Said, SourceKind
 from native_host import framing
 
 _READ = 4096  # bytes
@@ -23,6 +22,7 @@ class Asker(Protocol):
     """Where PINs come from."""
 
     rounds: bool  # whether another PIN may be asked for after a wrong one
+    last_try: bool  # whether what comes may be spent on the last try: those who were told of it agreed
 
     @property
     def ready(self) -> bool:
@@ -44,7 +44,7 @@ class Asker(Protocol):
 
 def asker(kind: SourceKind, descriptor: int) -> Asker:
     """Takes the descriptor over."""
-    return Conversation(descriptor) if kind == "conversation" else Line(descriptor)
+    return Conversation(descriptor) if kind == "conversation" else Line(descriptor, kind == "daring_descriptor")
 
 
 class Conversation:
@@ -54,6 +54,7 @@ class Conversation:
     ready = False
 
     def __init__(self, descriptor: int) -> None:
+        self.last_try = False
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         self._bytes = bytearray()
@@ -62,6 +63,8 @@ class Conversation:
         return self._socket.fileno()
 
     def say(self, said: Said) -> None:
+        if isinstance(said, Ask):
+            self.last_try = said.final_try
         with contextlib.suppress(OSError):
             self._socket.send(pin.encode_said(said), socket.MSG_NOSIGNAL)
 
@@ -102,8 +105,9 @@ class Line:
 
     rounds = False
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, last_try: bool = False) -> None:
         self._descriptor = descriptor
+        self.last_try = last_try
         self._bytes = bytearray()
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from agent.errors import (
+    LastTryUnconfirmed,
     PeroError,
     PinIncorrect,
     PinLength,
@@ -94,6 +95,13 @@ def secret_of(pin: Pin, info: pkcs11.TokenInfo) -> bytes | None:
     if not minimum <= len(pin) <= maximum:
         raise PinLength(minimum=minimum, maximum=maximum)
     return pin.reveal()
+
+
+def check_last_try(agreed: bool, info: pkcs11.TokenInfo, *, officer: bool = False) -> None:
+    """Right before a secret is tried: tries may have been spent elsewhere since it was asked for. `agreed`: to spend
+    the last one. Raises LastTryUnconfirmed."""
+    if info.flags & (SO_FINAL_TRY if officer else PIN_FINAL_TRY) and not agreed:
+        raise LastTryUnconfirmed(token=info.label, officer=officer)
 
 
 @contextmanager

@@ -8,10 +8,9 @@ event of a worker is `Loaded`.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
+from agent.ipc.pin import SourceKind
 from agent.model import TokenState
 from agent.tokens.inventory import TokenObject, TokenObjects
 from agent.tokens.tasks import Task
@@ -19,7 +18,6 @@ from agent.tokens.tasks import Task
 FRAME_LIMIT = 16 << 20  # bytes; a listing of many certificates in one frame
 
 Facts = dict[str, str | int | bool | None]
-SourceKind = Literal["conversation", "descriptor"]
 
 
 class List(msgspec.Struct, frozen=True, tag=True):

@@ -7,6 +7,7 @@ a PUK instead: see `opensc`.
 from __future__ import annotations
 
 from agent.errors import (
+    LastTryUnconfirmed,
     PeroError,
     PinAlreadySet,
     PinIncorrect,
@@ -23,12 +24,15 @@ from agent.tokens.writing import WritableSession, writable
 
 
 class _TwoSecrets:
-    """The first secret is kept until the second one came."""
+    """The first secret is kept until the second one came. It is tried with either."""
+
+    _officer = False  # whether it is the security officer's, or the PUK
 
     def __init__(self, module: pkcs11.Module, request: messages.Manage) -> None:
         self._module = module
         self._request = request
         self._first: Pin | None = None
+        self._agreed = False  # to spend the last try on the first secret
         self._retry = False
 
     def ask(self) -> Ask:
@@ -39,6 +43,13 @@ class _TwoSecrets:
     def attempt(self, pin: Pin, accepted: Accept) -> messages.Done | None:
         slot, info = login.find_token(self._module, self._request.token)
         secret = login.secret_of(pin, info)
+        if self._first is None:
+            self._agreed = pin.for_last_try
+        try:
+            login.check_last_try(self._agreed, info, officer=self._officer)
+        except LastTryUnconfirmed:
+            self.close()  # both are asked for anew
+            raise
         if secret is None:
             self._at_reader(slot, info)
         elif self._first is None:
@@ -125,6 +136,8 @@ class Changing(_TwoSecrets):
 
 class Unblocking(_TwoSecrets):
     """A new user PIN, by the security officer's or by the PUK."""
+
+    _officer = True
 
     def __init__(self, module: pkcs11.Module, request: messages.Manage, task: tasks.Unblock) -> None:
         super().__init__(module, request)

@@ -34,6 +34,7 @@ class SigningMany(Signing):
     def attempt(self, pin: Pin, accepted: Accept) -> messages.Done | None:
         slot, info = login.find_token(self._module, self._request.token)
         secret = login.secret_of(pin, info)
+        login.check_last_try(pin.for_last_try, info)
         try:
             with ExitStack() as stack:
                 session = stack.enter_context(self._module.session(slot, info.label))

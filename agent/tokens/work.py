@@ -59,6 +59,7 @@ class OneLogin:
     def attempt(self, pin: Pin, accepted: Accept) -> messages.Done | None:
         slot, info = login.find_token(self._module, self._request.token)
         secret = login.secret_of(pin, info)
+        login.check_last_try(pin.for_last_try, info)
         try:
             with (
                 writable(self._module, slot, info.label, only_read=not self._step.writes) as session,

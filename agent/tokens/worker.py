@@ -19,6 +19,7 @@ import msgspec
 
 from agent.errors import (
     Busy,
+    LastTryUnconfirmed,
     PassphraseIncorrect,
     PeroError,
     PinCancelled,
@@ -40,7 +41,8 @@ from native_host import framing
 _READ = 1 << 16  # bytes
 _GROWTH = 256 << 20  # bytes of memory that a module may lose before its worker asks for another in its place
 _MOST = 4 << 30  # bytes; a call that wants more is out of its mind
-AGAIN = (PinIncorrect, PinLength, PinInvalid, SoPinIncorrect, PassphraseIncorrect)  # another secret may do
+UNTRIED = (PinLength, PinInvalid, LastTryUnconfirmed)  # the secret was not tried
+AGAIN = (PinIncorrect, SoPinIncorrect, PassphraseIncorrect, *UNTRIED)  # another secret may do, or another word
 
 
 def _module(place: str, sha256: str = "") -> Backend:
@@ -214,6 +216,7 @@ class Worker:
         if pin is None:
             self._fail(number, PinCancelled())
             return
+        pin.for_last_try = request.source.last_try
         slow = request.slow and not request.is_passphrase  # no card is slow at a file
         self._send(messages.Started(number, person=request.person, slow=slow))
         try:
@@ -291,7 +294,7 @@ class Worker:
             self._fail(number, worse)
             return
         tries = error.facts.get("tries_left")
-        if isinstance(error, (PinLength, PinInvalid)):  # it was not tried
+        if isinstance(error, UNTRIED):
             self._ask(number, msgspec.structs.replace(ask, error=error.name, facts=error.facts))
         else:
             left = tries if isinstance(tries, int) else None

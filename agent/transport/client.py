@@ -24,11 +24,13 @@ from native_host.framing import FrameError, pack
 class PinChoice(NamedTuple):
     """Who gives a command the PIN: the window, or a descriptor of the command that goes to the worker.
 
-    `terminal`: one end of a PIN conversation (ipc.pin); `descriptor`: a plain file, its first line is the PIN.
+    `terminal`: one end of a PIN conversation (ipc.pin); `descriptor`: a plain file, its first line is the PIN, which is
+    spent on the last try only where `last_try` says so.
     """
 
     kind: Literal["window", "terminal", "descriptor"]
     descriptor: int = -1
+    last_try: bool = False
 
 
 Notified = Callable[[str, dict[str, Any]], None]  # method and parameters of a notification
@@ -55,7 +57,8 @@ class LocalClient:
             connection.connect(str(path))
             if not is_same_user(local_socket_user(connection)):
                 raise StateUnsafe(path=str(path), reason="another user listens")
-            hello = {"hello": {"role": "command", "protocol": PROTOCOL, "pin": pin.kind}}
+            last_try = {"last_try": True} if pin.last_try else {}
+            hello = {"hello": {"role": "command", "protocol": PROTOCOL, "pin": pin.kind, **last_try}}
             descriptors = [] if pin.kind == "window" else [pin.descriptor]
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
             connection.sendmsg([pack(json.dumps(hello).encode())], ancillary)

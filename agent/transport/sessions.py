@@ -37,6 +37,7 @@ class _Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocol: int
     arguments: tuple[str, ...] = ()
     pin: Literal["window", "terminal", "descriptor"] = "window"
+    last_try: bool = False  # a descriptor's PIN may be spent on the last try
 
 
 class _First(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,14 +45,14 @@ class _First(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sessions:
-    """Serves the local socket. `command_prompter(kind, descriptor)` makes the prompter of a command."""
+    """Serves the local socket. `command_prompter(kind, descriptor, last_try)` makes the prompter of a command."""
 
     def __init__(
         self,
         dispatcher: Dispatcher,
         *,
         window: Prompter,
-        command_prompter: Callable[[Literal["terminal", "descriptor"], int], Prompter],
+        command_prompter: Callable[[Literal["terminal", "descriptor"], int, bool], Prompter],
         allow_unattended: bool,
         version: str,
         language: str,
@@ -91,7 +92,7 @@ class Sessions:
             raise BadRequest(detail="no descriptor")
         if hello.pin == "descriptor" and not self._allow_unattended:
             raise UnattendedForbidden()
-        return self._command_prompter(hello.pin, descriptor)
+        return self._command_prompter(hello.pin, descriptor, hello.last_try)
 
 
 def _hello(first: bytes) -> _Hello:

@@ -6,12 +6,14 @@ The shim's log says which calls reached the module: the proof that a try was spe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
 from agent.errors import (
+    LastTryUnconfirmed,
     MechanismUnsupported,
     PeroError,
     PinIncorrect,
@@ -21,7 +23,7 @@ from agent.errors import (
     TokenAbsent,
     TokenFailed,
 )
-from agent.ipc.pin import PinSource
+from agent.ipc.pin import PinSource, SourceKind
 from agent.tokens.pool import TokenPool
 from tests.harness.asker import asking
 from tests.harness.places import algorithm_of, verify
@@ -76,7 +78,9 @@ async def test_the_flags_of_the_token_are_told_before_each_try(shim: Shim, shim_
         asker.answer(PIN)
         verify(shim.token.identity, await signing, DIGEST)
     told = [(question.count_low, question.final_try, question.tries_left) for question in asker.questions]
-    assert told == [(True, False, None), (True, False, None), (True, True, 1)]
+    assert told == [(True, False, None), (True, False, None), (True, True, None)]
+    assert asker.questions[2].error == "last_try_unconfirmed"
+    assert shim.calls.count("C_Login") == 1, "what was typed before the last try was known is not tried"
 
 
 async def test_a_user_pin_that_was_never_set_is_said(shim: Shim, shim_pool: TokenPool) -> None:
@@ -116,6 +120,20 @@ async def test_a_descriptor_spends_one_try_at_most(
     (tmp_path / "pin").write_text(f"{pin}\n{PIN}\n")
     source = PinSource("descriptor", os.open(tmp_path / "pin", os.O_RDONLY))
     with pytest.raises(error):
+        await shim_pool.sign(entry, algorithm_of("p256"), DIGEST, source)
+    assert shim.calls.count("C_Login") == logins
+
+
+@pytest.mark.parametrize(("kind", "logins"), [("descriptor", 0), ("daring_descriptor", 1)])
+async def test_a_descriptor_spends_the_last_try_only_where_it_may(
+    shim: Shim, shim_pool: TokenPool, tmp_path: Path, kind: SourceKind, logins: int
+) -> None:
+    entry = await entry_in(shim_pool, shim.token)
+    shim.forget()
+    shim.does(f"C_GetTokenInfo set {FINAL_TRY}")
+    (tmp_path / "pin").write_text(f"{PIN}\n")
+    source = PinSource(kind, os.open(tmp_path / "pin", os.O_RDONLY))
+    with contextlib.nullcontext() if logins else pytest.raises(LastTryUnconfirmed):
         await shim_pool.sign(entry, algorithm_of("p256"), DIGEST, source)
     assert shim.calls.count("C_Login") == logins
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -326,7 +327,7 @@ def test_a_script_spends_the_officers_last_try_only_where_it_says_so(pero: Comma
     spend_officers_tries(token)
     before = flags(token)
     refused = pero.run("token", "unblock", pin="not-it-9\nfresh-pin-9")
-    assert refused.status == 64
+    assert refused.status == 3
     assert "--last-try" in refused.complaint
     assert flags(token) == before, "nothing was tried"
     done = pero.run("token", "unblock", "--last-try", "--token", token.label, pin=f"{token.so_pin}\nfresh-pin-9")
@@ -336,6 +337,21 @@ def test_a_script_spends_the_officers_last_try_only_where_it_says_so(pero: Comma
     assert wrong.json["error"]["name"] == "so_pin_locked"
     (listed,) = pero.run("token", "list", "--json").json["tokens"]
     assert (listed["so_pin_locked"], listed["pin_locked"]) == (True, False)
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["alone", "with an agent"])
+def test_a_script_signs_with_the_last_try_only_where_it_says_so(
+    pero: CommandLine, token: GostToken, running: bool
+) -> None:
+    token.set_options("tries = 1")
+    with pero.agent() if running else contextlib.nullcontext():
+        for files in (("contract.txt",), ("contract.txt", "second.txt")):
+            (pero.folder / "second.txt").write_bytes(b"second")
+            refused = pero.run("sign", *files, "--json", pin="not-it-9")
+            assert refused.status == 3
+            assert "last_try_unconfirmed" in refused.output
+        assert token.pkcs11_tool(*token.logged_in, "--list-objects", check=False).returncode == 0, "no try was spent"
+        assert pero.run("sign", "contract.txt", "--last-try", pin=token.pin).status == 0
 
 
 def test_a_wrong_officers_pin_is_counted_once(pero: CommandLine, token: GostToken) -> None:

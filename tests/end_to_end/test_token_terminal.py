@@ -153,3 +153,17 @@ def test_the_last_try_wants_the_whole_word_first(pero: CommandLine, token: GostT
         terminal.type(FRESH)
         assert terminal.ended() == 0
     token.pkcs11_tool("--login", "--pin", FRESH, "--list-objects")
+
+
+def test_the_last_try_at_a_reader_wants_the_word_too(pero: CommandLine, token: GostToken) -> None:
+    token.set_options("protected-path = yes", "tries = 1")
+    token.type_at_reader("not-it-9")
+    with pero.on_terminal("sign", "contract.txt") as terminal:
+        assert "This is the last try" in terminal.until("(anything else cancels):")
+        terminal.type("no")
+        assert terminal.ended() == 3
+    token.type_at_reader(token.pin)
+    with pero.on_terminal("sign", "contract.txt") as terminal:
+        terminal.until("(anything else cancels):")
+        terminal.type("last")
+        assert terminal.ended() == 0
