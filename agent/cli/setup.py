@@ -13,7 +13,7 @@ from agent.cli.exits import Exit
 from agent.cli.output import complain, plain, say
 from agent.config import secure_folder
 from agent.errors import FileUnreadable, FileUnwritable
-from native_host import install
+from native_host import file_managers, install
 
 
 @click.command(help="command.setup.help")
@@ -48,17 +48,27 @@ def _set_up(context: Context, starts: bool, profiles: tuple[Path, ...], as_json:
     try:
         install.write_launcher(launcher, context.locations.socket)
         written = install.install(launcher, _home(context), profiles)
+        menus = file_managers.install(context.environment, _home(context))
     except OSError as error:
         raise FileUnwritable(path=str(error.filename or launcher), reason=error.strerror or "unwritable") from error
     entry = starting.write(context.environment) if starts else None
     if as_json:
         rows = [{"name": one.browser, "title": one.title, "manifest": str(one.path)} for one in written]
-        print_json({"launcher": str(launcher), "browsers": rows, "autostart": str(entry) if entry else None})
+        starting_with = str(entry) if entry else None
+        shown = {
+            "launcher": str(launcher),
+            "browsers": rows,
+            "autostart": starting_with,
+            "menus": list(map(str, menus)),
+        }
+        print_json(shown)
         return Exit.OK
     for one in written:
         say(context.text("setup.written", title=plain(one.title), path=plain(one.path)))
     if not written:
         say(context.text("setup.no_browsers"))
+    for path in menus:
+        say(context.text("setup.menu", path=plain(path)))
     if entry:
         say(context.text("setup.autostart", path=plain(entry)))
     say(context.text("setup.extension_next"))
@@ -88,6 +98,7 @@ def _remove(context: Context, as_json: bool) -> int:
     try:
         removed = install.remove(context.locations.host_launcher, _home(context))
         removed += starting.remove(context.environment)
+        removed += file_managers.remove(context.environment, _home(context))
     except OSError as error:
         raise FileUnwritable(path=str(error.filename), reason=error.strerror or "unwritable") from error
     _remove_empty(context.locations.state)

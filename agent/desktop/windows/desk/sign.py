@@ -217,6 +217,7 @@ class Content(FilePage):
         run.told.connect(self._told)
         run.ended.connect(self._ended)
         self._update()
+        self._cancel.setFocus()
         run.start()
 
     def _cancelled(self) -> None:
@@ -249,10 +250,11 @@ class Content(FilePage):
             run.deleteLater()
         errors = [outcome for outcome in self._done.values() if isinstance(outcome, PeroError)]
         signed = len(self._done) - len(errors)
-        if errors and len({error.name for error in errors}) == 1 and not signed:
+        names = {error.name for error in errors}
+        if len(names) == 1 and not signed and names != {Cancelled.name}:
             self.say_error(errors[0])
         else:
             words = self.wording("desk.sign.summary", signed=signed, count=len(self._done))
-            self.banner.say("warning" if errors else "information", words)
+            self.banner.say("warning" if names - {Cancelled.name} else "information", words)
         self._update()
         self._table.setFocus()
