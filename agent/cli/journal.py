@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.exits import Exit
+from agent.cli.journal_search import FORMATS, export, filters, pages, parameters
 from agent.cli.output import plain, say
+from agent.texts.entries import fact_words, kind_words
 
 _LIMIT = 50
-_CODES = ("asked_by", "outcome", "transport")  # facts whose values are names of ours
 _HASH = re.compile("[0-9A-Fa-f]{64}")  # SHA-256
 _SEARCHED = 1000  # newest entries among which `--head` is looked for; the most that the method gives
 
@@ -33,9 +35,65 @@ def list_entries(context: Context, limit: int, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    for entry in result["entries"]:
-        facts = (_fact(context, name, value) for name, value in entry["facts"].items() if value not in ("", None))
-        say("  ".join([f"{entry['number']:>6}", plain(entry["time"]), _kind(context, entry), *facts]))
+    _show(context, result["entries"])
+
+
+@command.command("search", help="command.journal.search.help")
+@filters
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=_LIMIT, metavar="N", help="command.journal.option.limit"
+)
+@json_option
+@click.pass_obj
+def search(context: Context, /, words: tuple[str, ...], limit: int, as_json: bool, **given: Any) -> int:
+    entries = context.run(_found(context, parameters(words, given), limit))
+    if as_json:
+        print_json({"entries": entries})
+    elif entries:
+        _show(context, entries)
+    else:
+        say(context.text("journal.nothing"))
+    return Exit.OK if entries else Exit.NEGATIVE
+
+
+@command.command("export", help="command.journal.export.help")
+@click.argument("target", type=click.Path(path_type=Path), metavar="FILE")
+@filters
+@click.option("--format", "form", type=click.Choice(FORMATS), help="command.journal.option.format")
+@click.option("--force", is_flag=True, help="command.journal.option.force")
+@json_option
+@click.pass_obj
+def export_entries(
+    context: Context,
+    /,
+    target: Path,
+    words: tuple[str, ...],
+    form: str | None,
+    force: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    chosen = form or target.suffix.removeprefix(".").lower()
+    if chosen not in FORMATS:
+        raise click.UsageError(context.text("journal.no_format", given=plain(target.name)))
+    count = context.run(export(context, parameters(words, given), target.absolute(), chosen, force))
+    if as_json:
+        print_json({"path": str(target.absolute()), "entries": count})
+    else:
+        say(context.text("journal.exported", path=plain(target), number=count))
+
+
+@command.command("note", help="command.journal.note.help")
+@click.argument("entry", type=click.IntRange(1), metavar="NUMBER")
+@click.argument("text", metavar="TEXT")
+@json_option
+@click.pass_obj
+def note(context: Context, entry: int, text: str, as_json: bool) -> None:
+    result = context.run(_call(context, "note_journal", {"entry": entry, "text": text}))
+    if as_json:
+        print_json(result)
+    else:
+        say(context.text("journal.noted", number=result["number"]))
 
 
 @command.command("verify", help="command.journal.verify.help")
@@ -58,24 +116,18 @@ def verify(context: Context, head: str | None, as_json: bool) -> int:
     return Exit.OK if whole else Exit.NEGATIVE
 
 
-def _kind(context: Context, entry: dict[str, Any]) -> str:
-    return _words(context, f"journal.kind.{entry['kind']}", entry["kind"])
+def _show(context: Context, entries: list[dict[str, Any]]) -> None:
+    for entry in entries:
+        kind = kind_words(entry["kind"], context.language)
+        facts = fact_words(entry["facts"], context.language)
+        say("  ".join([f"{entry['number']:>6}", plain(entry["time"]), kind, *facts]))
 
 
-def _fact(context: Context, name: str, value: object) -> str:
-    if isinstance(value, bool):
-        shown = context.text("journal.yes" if value else "journal.no")
-    elif name in _CODES:
-        shown = _words(context, f"journal.{name}.{value}", value)
-    else:
-        shown = plain(value)
-    return f"{_words(context, f'journal.fact.{name}', name)}: {shown}"
-
-
-def _words(context: Context, key: str, raw: object) -> str:
-    """The wording of a key; what has none (an entry that was changed) as it stands."""
-    words = context.text(key)
-    return plain(raw) if words == key else words
+async def _found(context: Context, sought: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    """The newest that are sought; the newest stands last."""
+    async with context.session() as call:
+        found = [entry async for page in pages(call, sought, limit) for entry in page]
+    return found[::-1]
 
 
 async def _verified(context: Context, head: str | None) -> dict[str, Any]:

@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "verify": "agent.cli.verify",
     "sites": "agent.cli.sites",
     "journal": "agent.cli.journal",
+    "notices": "agent.cli.notices",
     "diagnose": "agent.cli.diagnose",
     "watch": "agent.cli.watch",
     "demo": "agent.cli.demo",

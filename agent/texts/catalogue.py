@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LANGUAGES = ("ru", "en")
-DOMAINS = ("errors", "windows", "commands", "diagnostics", "return_codes", "desk", "desk_certificates", "desk_files")
+DOMAINS = ("errors", "windows", "commands", "diagnostics", "return_codes", "desk", "desk_certificates", "desk_files", "desk_records")
 FOLDER = Path(__file__).parent / "locale"
 
 
