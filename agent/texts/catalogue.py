@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LANGUAGES = ("ru", "en")
-DOMAINS = ("errors", "windows", "commands", "diagnostics", "return_codes", "desk", "desk_certificates", "desk_files", "desk_records")
+DOMAINS = (
+    "errors", "windows", "commands", "diagnostics", "return_codes",
+    "desk", "desk_certificates", "desk_files", "desk_records", "desk_settings",
+)  # fmt: skip
 FOLDER = Path(__file__).parent / "locale"
 
 

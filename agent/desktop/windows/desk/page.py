@@ -20,6 +20,7 @@ class Place(NamedTuple):
     client: AgentClient
     wording: Wording
     open_page: Callable[[str], None]  # goes to another page
+    speak: Callable[[str], None]  # the whole window in another language ("": the system's)
 
 
 class Page(QWidget):

@@ -7,9 +7,11 @@ import importlib
 from agent.desktop.windows.desk.page import Page, Place
 
 PAGES: dict[str, str] = {
+    "certificates": "agent.desktop.windows.desk.certificates",
     "sign": "agent.desktop.windows.desk.sign",
     "verify": "agent.desktop.windows.desk.verify",
     "sites": "agent.desktop.windows.desk.sites",
+    "settings": "agent.desktop.windows.desk.settings",
 }
 
 

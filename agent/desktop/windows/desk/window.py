@@ -28,7 +28,7 @@ class DeskWindow(QWidget):
 
     def __init__(self, client: AgentClient, wording: Wording) -> None:
         super().__init__()
-        self._place = Place(client, wording, self.go)
+        self._place = Place(client, wording, self.go, self.speak)
         self._made: dict[str, Page] = {}
         self._names = list(pages.PAGES)
         self.setWindowTitle("Pero")
@@ -40,9 +40,7 @@ class DeskWindow(QWidget):
             item.setSizeHint(QSize(0, self.fontMetrics().height() + 2 * style.GAP))
             self._list.addItem(item)
             QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self, activated=lambda name=name: self.go(name))  # type: ignore[call-overload]
-        words = [self._list.item(row).text() for row in range(self._list.count())]
-        width = max(self.fontMetrics().horizontalAdvance(word) for word in words) + 4 * style.GAP
-        self._list.setFixedWidth(width)
+        self._fit_list()
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -64,6 +62,25 @@ class DeskWindow(QWidget):
         self._list.setCurrentRow(row)
         if files:
             self._page(name).take_files(files)
+
+    def speak(self, setting: str) -> None:
+        """Every page anew, in this language; the same page stays up."""
+        wording = Wording(language_of(os.environ, setting))
+        self._place = self._place._replace(wording=wording)
+        self._list.setAccessibleName(wording("desk.pages"))
+        for row, name in enumerate(self._names):
+            self._list.item(row).setText(wording(f"desk.page.{name}"))
+        self._fit_list()
+        made, self._made = self._made, {}
+        self._chosen(self._list.currentRow())
+        for page in made.values():
+            self._stack.removeWidget(page)
+            page.deleteLater()
+
+    def _fit_list(self) -> None:
+        words = [self._list.item(row).text() for row in range(self._list.count())]
+        widest = max(self.fontMetrics().horizontalAdvance(word) for word in words)
+        self._list.setFixedWidth(widest + 4 * style.GAP)
 
     def come_up(self) -> None:
         """To the front, wherever it was."""
