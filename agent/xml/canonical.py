@@ -8,7 +8,7 @@ from lxml import etree
 
 from agent.errors import AlgorithmUnsupported, DocumentDamaged, XmlUnsafe
 from agent.xml.algorithms import CANONICAL_METHODS
-from agent.xml.document import namespaces
+from agent.xml.document import namespaces, parsed
 from agent.xml.names import XML
 
 _MAX_WORK = 2_000_000_000  # of the inclusive form: elements by namespaces squared; some seconds
@@ -48,8 +48,9 @@ def canonical(node: etree._Element | etree._ElementTree, method: str, prefixes: 
     for name, value in inherited.items():
         node.set(name, value)  # type: ignore[union-attr]  # a tree inherits nothing
     try:
+        by_itself = node if isinstance(node, etree._ElementTree) or (exclusive and not prefixes) else _alone(node)
         octets: bytes = etree.tostring(
-            node,
+            by_itself,
             method="c14n",
             exclusive=exclusive,
             with_comments=comments,
@@ -61,6 +62,12 @@ def canonical(node: etree._Element | etree._ElementTree, method: str, prefixes: 
         for name in inherited:
             del node.attrib[name]  # type: ignore[union-attr]
     return octets
+
+
+def _alone(element: etree._Element) -> etree._ElementTree:
+    """A document of the element, with the namespaces of what it stands in. Where the default one comes from there, lxml
+    6.1 with libxml2 2.14 writes xmlns="" into the inclusive forms of the element's grandchildren."""
+    return parsed(etree.tostring(element, encoding="utf-8", with_tail=False)).getroottree()
 
 
 def check_names(node: etree._Element | etree._ElementTree, *, inside: bool = True) -> None:

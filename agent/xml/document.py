@@ -38,6 +38,9 @@ _DECLARATION = re.compile(
 )
 _LONGEST_DECLARATION = 1024  # octets
 _BEFORE_ROOT = re.compile(r"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+# One start tag with more than both limits together: the parser takes time by the square of what it declares.
+_MANY = MAX_ATTRIBUTES + MAX_NAMESPACES + 1
+_TOO_MANY = re.compile(rf"""<[^\s<>/!?=]++(?:\s++[^\s<>=]++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+')){{{_MANY}}}""")
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (MAX_DEPTH + 1) + ")")
 _TOO_WIDE = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
 _WITH_ID = etree.XPath(WITH_ID, namespaces={"wsu": WSU})
@@ -75,6 +78,8 @@ def read(octets: bytes) -> Source:
     after = _BEFORE_ROOT.match(text, body)
     if after is not None and text.startswith("<!", after.end()):
         raise XmlUnsafe(reason="doctype")
+    if _TOO_MANY.search(text, body):
+        raise XmlUnsafe(reason="complex")
     return Source(octets, mark, codec, text, body)
 
 
