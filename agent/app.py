@@ -35,6 +35,7 @@ from agent.desktop.notices import Notices
 from agent.desktop.window_prompter import WindowPrompter
 from agent.diagnostics.quick import QuickLook
 from agent.errors import (
+    Fact,
     FileUnwritable,
     PeroError,
     PortsTaken,
@@ -46,6 +47,7 @@ from agent.ipc.lock import alone
 from agent.journal import Journal, system_log
 from agent.model import Listing
 from agent.policy import Policy, load_policy, this_user
+from agent.records.keeping import Keeper, archive_folder
 from agent.signing.expiry import Endings
 from agent.signing.levels import Levels
 from agent.signing.managing import Managing
@@ -95,6 +97,7 @@ class Composition:
             lambda: find_modules(_added_modules(places, self.policy)),
             places.key_files,
             issuers=places.issuers,
+            unfinished=places.unfinished_keys,
             policy=self.policy,
         )
 
@@ -211,6 +214,7 @@ class Agent:
         self._desk = DeskProcess(sessions.serve, os.environ if desktop is None else desktop)
         composition.services.open_desk = self._desk.open
         self._attendant = None if desktop is None else _attendant(composition, desktop)
+        self._keeper = _keeper(composition, self._tell)
 
     async def start(self) -> None:
         """Raises StateUnsafe, FileUnwritable. Loopback ports that are all taken cost the loopback way only."""
@@ -227,12 +231,20 @@ class Agent:
         self._composition.port = self._loopback.port
         if self._attendant is not None:
             self._attendant.start()
+        _hear_damage(self._composition.journal, self._tell)
+        self._keeper.start()
         _log.info("started version=%s pid=%d port=%s", VERSION, os.getpid(), self._loopback.port)
+
+    def _tell(self, kind: str, facts: dict[str, Fact]) -> None:
+        """Something about the journal, to the person."""
+        if self._attendant is not None:
+            self._attendant.tell(kind, facts, (("open:journal", "notice.action.journal"),), urgent=True)
 
     async def stop(self) -> None:
         """Tell the requests in flight, then close everything."""
         self._composition.dispatcher.stop()
         await self._composition.dispatcher.drained(DRAIN_SECONDS)
+        await self._keeper.close()
         if self._attendant is not None:
             await self._attendant.close()
         await self._desk.close()
@@ -249,6 +261,29 @@ def _loopback(composition: Composition) -> Loopback:
     return Loopback(composition.dispatcher, composition.prompter, uploads=HttpUploads(composition.services.uploads))
 
 
+def _keeper(composition: Composition, tell: Callable[[str, dict[str, Fact]], None]) -> Keeper:
+    services = composition.services
+    return Keeper(
+        composition.journal,
+        services.index,
+        composition.policy.journal_days,
+        archive_folder(composition.policy, services.locations),
+        services.now,
+        lambda folder: tell("journal_unarchived", {"folder": folder}),
+    )
+
+
+def _hear_damage(journal: Journal, tell: Callable[[str, dict[str, Fact]], None]) -> None:
+    """The journal tells in whatever thread finds the damage."""
+    loop = asyncio.get_running_loop()
+
+    def hear(kept_as: str) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, "journal_damaged", {"kept_as": kept_as})
+
+    journal.listen(hear)
+
+
 def _attendant(composition: Composition, desktop: Mapping[str, str]) -> Attendant:
     services = composition.services
     caller = Caller(Role.COMMAND, "", "in_process", composition.prompter)
@@ -262,6 +297,8 @@ def _attendant(composition: Composition, desktop: Mapping[str, str]) -> Attendan
     )
     attendant = Attendant(tools, services.pause, Notices(services.locations.notices), services.language, desktop)
     attendant.remind_of(composition.endings, composition.settings)
+    attendant.tell_trouble(services.quick_look)
+    composition.told_of_settings.append(lambda _: attendant.speak(composition.language))
     return attendant
 
 

@@ -77,6 +77,11 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "notices.json"
 
     @property
+    def unfinished_keys(self) -> Path:
+        """Key pairs that generations may have left on tokens that were cut short."""
+        return self.state / "unfinished-keys.json"
+
+    @property
     def endings(self) -> Path:
         """When certificates end that were seen on tokens and in key files."""
         return self.state / "endings.json"

@@ -16,13 +16,12 @@ from agent.tokens import messages, public_key, tasks
 from agent.tokens.inventory import KeySpec, ObjectName, TokenObject, TokenObjects
 from agent.tokens.process import WorkerProcess
 from agent.tokens.signature_order import SignatureOrders
+from agent.tokens.unfinished import Unfinished
 
 KEY_FILE_LIMIT = 1 << 20  # bytes; what is longer is no PKCS#12 file of a person
 
 
 FIRST_ID_SIZE = 20  # bytes, as of SHA-1
-
-_Name = tuple[str, str, str]
 
 
 class CancelledInDoubt(asyncio.CancelledError):
@@ -41,11 +40,16 @@ class TokenManagement:
     where that cannot be known OutcomeUnknown is raised, and the next change takes an unfinished key pair away.
     """
 
-    def __init__(self, worker: Callable[[str, str], WorkerProcess], orders: SignatureOrders) -> None:
+    def __init__(
+        self,
+        worker: Callable[[str, str], WorkerProcess],
+        orders: SignatureOrders,
+        unfinished: Unfinished | None = None,
+    ) -> None:
         """`worker`: that of a module, for a token of this label."""
         self._worker = worker
         self._orders = orders
-        self._left: dict[_Name, set[str]] = {}  # what interrupted generations may have left
+        self._unfinished = unfinished or Unfinished(None)
 
     async def objects(self, token: TokenState, pin: PinSource | None = None) -> TokenObjects:
         """Everything on a token. Asks "pin"; without a source only what can be seen without a login."""
@@ -77,13 +81,22 @@ class TokenManagement:
 
         Raises MechanismUnsupported (before the PIN is asked for), ObjectExists where the id is taken, BadParameters.
         """
-        first = "" if spec.id else secrets.token_hex(FIRST_ID_SIZE)
+        if spec.id:
+            return (await self._do(token, tasks.Generate(spec, ""), pin)).made[0]
+        first = secrets.token_hex(FIRST_ID_SIZE)
+        self._unfinished.begin(token, first)
         try:
-            return (await self._do(token, tasks.Generate(spec, first), pin)).made[0]
-        except OutcomeUnknown:
-            if first:
-                self._left.setdefault(_name(token), set()).add(first)
+            made = (await self._do(token, tasks.Generate(spec, first), pin)).made[0]
+        except (OutcomeUnknown, CancelledInDoubt):
             raise
+        except BaseException:
+            self._unfinished.forget(token, (first,))
+            raise
+        else:
+            self._unfinished.forget(token, (first,))
+            return made
+        finally:
+            self._unfinished.end(first)
 
     async def request(
         self,
@@ -154,7 +167,8 @@ class TokenManagement:
             if pin:
                 pin.close()
             raise
-        left = tuple(self._left.get(_name(token), ()))
+        named = _named(task)  # what a person names is theirs, however it came to be
+        left = tuple(one for one in self._unfinished.of(token) if one not in named)
         in_doubt = False
 
         def doubt(slow: bool) -> None:
@@ -172,13 +186,20 @@ class TokenManagement:
             if in_doubt:
                 raise OutcomeUnknown(token=token.label, reason=error.name) from error
             raise
-        if pin and isinstance(task, _WRITING):
-            self._left.get(_name(token), set()).difference_update(left)
+        if pin:
+            self._unfinished.forget(token, {*named, *(left if isinstance(task, _WRITING) else ())})
         return done
 
 
-def _name(token: TokenState) -> _Name:
-    return token.module, token.serial, token.label
+def _named(task: tasks.Task) -> set[str]:
+    """CKA_ID of the keys that a task is about."""
+    match task:
+        case tasks.Rename(name=name) | tasks.MakeRequest(key=name):
+            return {name.id}
+        case tasks.Delete(names=names):
+            return {name.id for name in names}
+        case _:
+            return set()
 
 
 _WITHOUT_PASSPHRASE = (tasks.ReadObjects, tasks.Rename, tasks.Delete)

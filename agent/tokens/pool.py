@@ -26,6 +26,7 @@ from agent.tokens.management import TokenManagement
 from agent.tokens.many import ManySignatures, ToSign
 from agent.tokens.process import WorkerProcess
 from agent.tokens.signature_order import SignatureOrders
+from agent.tokens.unfinished import Unfinished
 from agent.tokens.vendors import has_readers
 from agent.tokens.watcher import Change, Watcher
 
@@ -46,8 +47,9 @@ class ModuleState(msgspec.Struct, frozen=True):
 
 class TokenPool:
     """`modules` gives the paths of the PKCS#11 modules and is asked anew at each call, to which those of `policy` are
-    added in front; `key_files` is the folder of key files, `issuers` that of issuers' certificates; `deadline`: seconds
-    for one operation of a worker; `idle`: seconds after which an unused one ends."""
+    added in front; `key_files` is the folder of key files, `issuers` that of issuers' certificates, `unfinished` the
+    file of what key generations left that were cut short; `deadline`: seconds for one operation of a worker; `idle`:
+    seconds after which an unused one ends."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class TokenPool:
         key_files: Path,
         *,
         issuers: Path | None = None,
+        unfinished: Path | None = None,
         deadline: float = 30.0,
         idle: float = 60.0,
         policy: Policy | None = None,
@@ -70,7 +73,7 @@ class TokenPool:
         self._workers: dict[str, WorkerProcess] = {}
         self._listings = Asking(self._tokens, self._is_loaded, self._watcher.answered)
         self._looks = Asking(self._slots, lambda path: path in self._workers)
-        self.management = TokenManagement(self._worker, self._orders)
+        self.management = TokenManagement(self._worker, self._orders, Unfinished(unfinished))
         self.heard: Callable[[Listing], None] = lambda listing: None  # told of each listing, which does not wait for it
 
     async def listing(self) -> Listing:

@@ -78,10 +78,15 @@ class OneLogin:
 
 def remove_left(session: WritableSession, left: Sequence[str]) -> None:
     """Take away key pairs that were never finished: their ids are random, and nobody's but ours. Where only the private
-    half got the id that is made of the value, it goes by that."""
+    half got the id that is made of the value, it goes by that. One with a certificate was finished all the same."""
+    if not left:
+        return
+    used = {one.name.id for one in objects.read_all(session) if one.certificates}
     for identifier in map(bytes.fromhex, left):
         public = [half for half in objects.halves(session, pkcs11.PUBLIC_KEY) if half.id == identifier]
         ids = {identifier, *(value_identifier(half.value) for half in public)} - {b""}
+        if used & {one.hex() for one in ids}:
+            continue
         private = [half for half in objects.halves(session, pkcs11.PRIVATE_KEY) if half.id in ids]
         for half in [*private, *public]:
             with suppress(PeroError):

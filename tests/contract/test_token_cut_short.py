@@ -4,16 +4,19 @@ finished or taken away by the next one (R5, R10, R17)."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from agent.certificates.request import Subject
 from agent.errors import OutcomeUnknown, PeroError, WorkerDied
 from agent.model import TokenState
-from agent.tokens.inventory import KeySpec
+from agent.tokens.inventory import KeySpec, ObjectName
 from agent.tokens.management import CancelledInDoubt
 from agent.tokens.pool import TokenPool
+from tests.harness import gost_token
 from tests.harness.asker import asking
 from tests.harness.keyfiles import KeyFile, make_key_file
 from tests.harness.managed import BENCHES, Bench
@@ -117,6 +120,82 @@ async def test_a_key_pair_that_was_cut_short_is_taken_away_by_the_next_change(
     assert shown.count(f"ID:         {made}") == 2
     await generate(pool, bench, token)  # what is whole stays
     assert bench.objects() == sorted([*PAIR, *PAIR])
+
+
+async def cut_short(pool: TokenPool, bench: Bench, token: TokenState, folder: Path) -> str:
+    """The CKA_ID of a whole key pair, of which nobody was told."""
+    does(folder, "C_SetAttributeValue#1 crash")
+    with pytest.raises(OutcomeUnknown):
+        await generate(pool, bench, token)
+    behaves(folder)
+    (found,) = [one for one in (await pool.management.objects(token)).objects if one.name.kind == "key"]
+    return found.name.id
+
+
+async def test_a_key_pair_that_was_cut_short_is_known_after_an_end_of_the_agent(
+    bench: Bench, token: TokenState, tmp_path: Path
+) -> None:
+    kept = tmp_path / "unfinished.json"
+    does(tmp_path, "C_SetAttributeValue#1 crash")
+    for expected in (PAIR, PAIR, sorted([*PAIR, *PAIR])):
+        pool = TokenPool(lambda: [built_fault_module()], tmp_path / "key-files", unfinished=kept)
+        async with opened(pool):
+            with contextlib.suppress(OutcomeUnknown):
+                await generate(pool, bench, token)
+        behaves(tmp_path) if (tmp_path / "faults").exists() else None
+        assert bench.objects() == expected
+    assert bench.pin.encode() not in kept.read_bytes()
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{}", b"[" * 100_000, b'[{"module": 1}]', b"\xff"])
+async def test_a_damaged_memory_of_what_was_cut_short_stops_nothing(
+    bench: Bench, token: TokenState, tmp_path: Path, damaged: bytes
+) -> None:
+    kept = tmp_path / "unfinished.json"
+    kept.write_bytes(damaged)
+    pool = TokenPool(lambda: [bench.module], tmp_path / "key-files", unfinished=kept)
+    async with opened(pool):
+        token = await bench.token(pool)
+        await generate(pool, bench, token)
+    assert bench.objects() == PAIR
+
+
+async def test_a_key_of_a_cut_short_generation_that_a_person_uses_stays(
+    bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path
+) -> None:
+    """A request went to an authority, whose certificate comes days later."""
+    identifier = await cut_short(pool, bench, token, tmp_path)
+    async with asking(bench.pin) as asker:
+        await pool.management.request(token, ObjectName("key", identifier), Subject(common_name="Signer"), asker.source)
+    await generate(pool, bench, token)
+    assert bench.objects() == sorted([*PAIR, *PAIR])
+
+
+async def test_a_key_of_a_cut_short_generation_with_a_certificate_stays(
+    bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path
+) -> None:
+    identifier = await cut_short(pool, bench, token, tmp_path)
+    tokens = bench.folder.parent
+    public = gost_token.public_key(tokens, bench.label, bench.pin, identifier)
+    certificate = gost_token.issue(public, "Signer", gost_token.authority("p256"))
+    gost_token.write_certificate(tokens, bench.label, bench.pin, certificate, identifier)
+    await generate(pool, bench, token)
+    assert bench.objects() == sorted(["Certificate Object", *PAIR, *PAIR])
+
+
+@pytest.mark.parametrize("act", ["rename", "delete"])
+async def test_a_key_of_a_cut_short_generation_can_be_named(
+    bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path, act: str
+) -> None:
+    name = ObjectName("key", await cut_short(pool, bench, token, tmp_path))
+    async with asking(bench.pin) as asker:
+        if act == "rename":
+            await pool.management.rename(token, name, "mine", asker.source)
+        else:
+            await pool.management.delete(token, [name], asker.source)
+    await generate(pool, bench, token)
+    assert bench.objects() == (sorted([*PAIR, *PAIR]) if act == "rename" else PAIR)
 
 
 async def test_what_the_token_does_not_take_back_is_said_to_be_unknown(

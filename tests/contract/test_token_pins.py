@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,15 @@ from agent.errors import (
     TokenFailed,
 )
 from agent.ipc.pin import PinSource, SourceKind
+from agent.model import CertificateEntry
+from agent.tokens.many import ToSign
 from agent.tokens.pool import TokenPool
 from tests.harness.asker import asking
 from tests.harness.places import algorithm_of, verify
 from tests.harness.shim import DIGEST, Shim, entry_in, sign, sign_well
 from tests.harness.softhsm import PIN
+
+Act = Callable[[TokenPool, CertificateEntry, PinSource], Awaitable[None]]
 
 LOCKED, FINAL_TRY, COUNT_LOW, INITIALIZED, PROTECTED_PATH = "0x40000", "0x20000", "0x10000", "0x8", "0x100"
 
@@ -124,9 +129,25 @@ async def test_a_descriptor_spends_one_try_at_most(
     assert shim.calls.count("C_Login") == logins
 
 
+async def one(pool: TokenPool, entry: CertificateEntry, source: PinSource) -> None:
+    await pool.sign(entry, algorithm_of("p256"), DIGEST, source)
+
+
+async def many(pool: TokenPool, entry: CertificateEntry, source: PinSource) -> None:
+    async def jobs() -> AsyncIterator[ToSign]:
+        yield ToSign(DIGEST)
+
+    assert [number async for number, _ in pool.sign_many(entry, algorithm_of("p256"), jobs(), source)] == [0]
+
+
+async def look(pool: TokenPool, entry: CertificateEntry, source: PinSource) -> None:
+    assert (await pool.management.objects(entry.token, source)).complete
+
+
+@pytest.mark.parametrize("act", [one, many, look])
 @pytest.mark.parametrize(("kind", "logins"), [("descriptor", 0), ("daring_descriptor", 1)])
 async def test_a_descriptor_spends_the_last_try_only_where_it_may(
-    shim: Shim, shim_pool: TokenPool, tmp_path: Path, kind: SourceKind, logins: int
+    shim: Shim, shim_pool: TokenPool, tmp_path: Path, kind: SourceKind, logins: int, act: Act
 ) -> None:
     entry = await entry_in(shim_pool, shim.token)
     shim.forget()
@@ -134,7 +155,7 @@ async def test_a_descriptor_spends_the_last_try_only_where_it_may(
     (tmp_path / "pin").write_text(f"{PIN}\n")
     source = PinSource(kind, os.open(tmp_path / "pin", os.O_RDONLY))
     with contextlib.nullcontext() if logins else pytest.raises(LastTryUnconfirmed):
-        await shim_pool.sign(entry, algorithm_of("p256"), DIGEST, source)
+        await act(shim_pool, entry, source)
     assert shim.calls.count("C_Login") == logins
 
 
