@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,12 +17,14 @@ from agent import config
 from agent.errors import BadParameters, PeroError, SettingsDamaged
 from agent.texts.catalogue import language_of, text
 from agent.texts.errors import error_advice, error_text
+from agent.texts.values import as_json
 
 if TYPE_CHECKING:
     from agent.app import Call
     from agent.transport.client import Notified, PinChoice
 
 Result = TypeVar("Result")
+NO_HOME = "/nonexistent"  # as Debian calls it
 _JSON = "json"  # key of click's meta: whether the command was told to print JSON
 
 
@@ -83,11 +85,10 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def print_json(value: object) -> None:
     """One JSON value on stdout, in UTF-8 whatever the locale says (RFC 8259 section 8.1).
 
-    Octets of a file's name that are not UTF-8 stand there as JSON's own escapes.
+    What steers a terminal, and octets of a file's name that are not UTF-8, stand there as JSON's own escapes.
     """
     sys.stdout.flush()
-    text_of_it = json.dumps(value, ensure_ascii=False, indent=2)
-    sys.stdout.buffer.write(text_of_it.encode(errors="backslashreplace") + b"\n")
+    sys.stdout.buffer.write(as_json(value).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 
@@ -119,4 +120,10 @@ def advice(error: PeroError, language: str) -> str:
 
 
 def environment() -> Mapping[str, str]:
+    """That of this process. Where there is no home (a user whom the system does not know), one that cannot exist: what
+    needs a place to keep things then says so, and what needs none works."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = NO_HOME
     return os.environ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,11 +68,17 @@ def remember(context: Context, findings: Sequence[Finding]) -> tuple[Entry, ...]
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """A new file, for this user alone: nothing is overwritten."""
+    """A new file, for this user alone: nothing is overwritten, and no half of one is left."""
+    made = False
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        made = True
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
     except OSError as error:
+        if made:
+            with contextlib.suppress(OSError):
+                path.unlink()
         raise FileUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
 
 

@@ -7,7 +7,6 @@ back until somebody decided about it. Wordings are left out too, since they hold
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from agent.diagnostics import history
 from agent.diagnostics.base import Finding
 from agent.diagnostics.report import worst_first
 from agent.errors import Fact
+from agent.texts.values import as_json
 
 _FACTS = frozenset({
     "atr", "begin", "browser", "code", "count", "date", "days", "driver", "end", "error", "exit_status", "found",
@@ -57,7 +57,7 @@ def content(findings: Sequence[Finding], machine: Mapping[str, str], extracts: E
         "journal": list(extracts.journal),
         "log": list(extracts.log),
     }
-    return json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
+    return as_json(shown) + "\n"
 
 
 def packed(shown: str) -> bytes:

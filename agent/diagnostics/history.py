@@ -17,7 +17,7 @@ from agent.diagnostics.base import Finding
 
 NAME = "history.json"  # in the state folder
 LIMIT = 200  # entries; the oldest go
-MAX_FILE = 1 << 20  # bytes; more than LIMIT entries take, and a larger file is not ours
+MAX_FILE = 1 << 20  # bytes; where entries are long fewer are kept, and a larger file is not ours
 _MAX_TEXT = 100  # characters of a name or a version
 _NAMING = ("driver", "browser", "provider", "product", "name")  # the fact that says whose version it is
 
@@ -83,7 +83,11 @@ def record(path: Path, findings: Sequence[Finding], machine: Mapping[str, str], 
         seen = msgspec.structs.replace(entries[-1], end=moment)
         entries = entries[:-1]
     entries = (*entries, seen)[-LIMIT:]
-    write_private(path, msgspec.json.encode(entries))
+    encoded = msgspec.json.encode(entries)
+    while len(encoded) > MAX_FILE and len(entries) > 1:
+        entries = entries[-(len(entries) * 3 // 4) :]
+        encoded = msgspec.json.encode(entries)
+    write_private(path, encoded)
     return entries
 
 

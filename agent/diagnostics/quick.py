@@ -56,6 +56,11 @@ class QuickLook:
         self._checks = checks  # empty: all that there are
         self._run: asyncio.Task[list[Finding]] | None = None
         self._begun = 0.0
+        self._listeners: list[Callable[[list[Finding]], None]] = []
+
+    def listen(self, told: Callable[[list[Finding]], None]) -> None:
+        """`told` is called with what each run found."""
+        self._listeners.append(told)
 
     async def findings(self, age: float = 0.0) -> list[Finding]:
         """Those of the checks in QUICK, in the order of the table, of a run that lasts or ended `age` seconds ago."""
@@ -91,4 +96,7 @@ class QuickLook:
         from agent.diagnostics.checks import CHECKS
 
         async with machine() as probe:
-            return await base.run(self._checks or CHECKS, probe, DEADLINE, only=QUICK)
+            found = await base.run(self._checks or CHECKS, probe, DEADLINE, only=QUICK)
+        for told in self._listeners:
+            told(found)
+        return found

@@ -56,8 +56,17 @@ class Answer(msgspec.Struct, frozen=True):
 class Web:
     """One session: used for one time-stamp or the material of one signature, and closed."""
 
-    def __init__(self, proxy: str, environment: Mapping[str, str], *, guarded: Sequence[Network] | None = None) -> None:
-        """`proxy` is that of the settings. `guarded`: networks that are not public and may be asked; None: any."""
+    def __init__(
+        self,
+        proxy: str,
+        environment: Mapping[str, str],
+        *,
+        guarded: Sequence[Network] | None = None,
+        silence: float | None = None,
+    ) -> None:
+        """`proxy` is that of the settings. `guarded`: networks that are not public and may be asked; None: any.
+        `silence`: seconds in which the other side says nothing, after which it is given up; None: all its time."""
+        self._silence = silence
         self._proxy = proxy
         self._environment = environment
         self._guarded = guarded
@@ -73,6 +82,7 @@ class Web:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "Pero"},
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._silence, sock_read=self._silence),
         )
         return self
 
@@ -228,6 +238,8 @@ def _reason(error: BaseException) -> str:
     """A name of TRIED for what aiohttp raises."""
     import aiohttp
 
+    if isinstance(error, TimeoutError):
+        return "timed_out"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return "proxy_unauthorized" if error.status == 407 else "proxy"
     if isinstance(error, aiohttp.ClientProxyConnectionError):

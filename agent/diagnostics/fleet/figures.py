@@ -83,7 +83,9 @@ def figures(run: Run) -> list[Figure]:
         *_clock(run),
     ]
     user = str(run.user)
-    return [one._replace(labels={"user": user, **_bounded(one.labels)}) for one in found]
+    bounded = [one._replace(labels={**_bounded(one.labels), "user": user}) for one in found]
+    # Names that differ only behind the bound would be one series twice, for which the exporter refuses the whole file.
+    return list({(one.metric.name, tuple(sorted(one.labels.items()))): one for one in bounded}.values())
 
 
 def _wrong(run: Run) -> Iterator[Figure]:
@@ -149,4 +151,5 @@ def _date(fact: Fact) -> float | None:
 
 
 def _bounded(labels: Mapping[str, str]) -> dict[str, str]:
-    return {name: value[:_LONGEST] for name, value in labels.items()}
+    """In valid UTF-8, since octets that are none look the same afterwards."""
+    return {name: value.encode("utf-8", "replace").decode()[:_LONGEST] for name, value in labels.items()}

@@ -46,8 +46,7 @@ def _labels(figure: Figure) -> str:
 
 
 def _value(text: str) -> str:
-    clean = text.encode("utf-8", "replace").decode()
-    return clean.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _help(text: str) -> str:

@@ -21,6 +21,7 @@ FINDING_ID = "b7c2f2c87be04c0e9b5a3c9a6b1d4e10"
 RUN_ID = "5f0a4e6c1d3b4a6f8f1a2b7c9d0e3f21"
 _PRIORITY = {"error": 3, "warning": 4, "unknown": 5}  # of syslog(3)
 _LONGEST = 4096  # characters of a value
+SECONDS = 5.0  # that the journal may take for an entry
 _WINDOWS_TYPES = {3: 0x0001, 4: 0x0002}  # EVENTLOG_ERROR_TYPE, EVENTLOG_WARNING_TYPE
 _WINDOWS_INFORMATION = 0x0004
 
@@ -76,6 +77,7 @@ def _field(name: str, value: str) -> bytes:
 def _write_journal(made: Sequence[Entry], path: str) -> None:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+            journal.settimeout(SECONDS)  # a journal that takes nothing more would hold us for ever
             journal.connect(path)
             for entry in made:
                 journal.send(as_journal(entry))

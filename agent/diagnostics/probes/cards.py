@@ -17,6 +17,8 @@ Outcome = Literal["running", "no_library", "no_socket", "stopped", "refused", "f
 _SOCKET = "/run/pcscd/pcscd.comm"
 _SECURITY_VIOLATION = 0x8010006A
 _EMPTY, _EXCLUSIVE, _MUTE, _UNPOWERED = 0x10, 0x80, 0x200, 0x400  # SCARD_STATE_*
+_TIMEOUT = 0x8010000A  # SCARD_E_TIMEOUT
+VIEW_SECONDS = 10.0  # a service that is started by its socket looks for its readers first
 SECONDS = 2.0  # to connect to the service's socket
 
 
@@ -61,8 +63,16 @@ class PcscCards:
 
     async def view(self) -> View:
         if self._asked is None:
-            self._asked = asyncio.create_task(apart(self._view))
+            self._asked = asyncio.create_task(self._in_time())
         return await asyncio.shield(self._asked)
+
+    async def _in_time(self) -> View:
+        """A service that takes connections and answers nothing would hold whoever asks for ever."""
+        try:
+            async with asyncio.timeout(VIEW_SECONDS):
+                return await apart(self._view)
+        except TimeoutError:
+            return View("failed", _TIMEOUT)
 
     def _view(self) -> View:
         try:

@@ -96,7 +96,11 @@ class LinuxClock:
         return found
 
     async def _server(self, host: str) -> Source | None:
-        offset = await apart(ntp_offset, host)
+        try:
+            async with asyncio.timeout(NTP_TIMEOUT + 0.5):
+                offset = await apart(ntp_offset, host)
+        except TimeoutError:  # the resolver, which nobody can hurry
+            return None
         return None if offset is None else Source(host, "ntp", offset)
 
     async def _page(self, url: str) -> Source | None:

@@ -56,7 +56,7 @@ class RealScripts:
     async def verdict(self, script: str, address: str) -> Verdict:
         try:
             content = await self._content(script)
-        except (OSError, Unreached):
+        except (OSError, ValueError, Unreached):
             return Verdict("unreachable")
         told = await self._told(sys.executable, "-P", "-m", PROGRAM, address, data=content)
         if not told:
@@ -65,10 +65,11 @@ class RealScripts:
         return Verdict("said", first[2] if first else "")
 
     async def _content(self, script: str) -> bytes:
-        """Raises OSError, Unreached."""
+        """Raises OSError, ValueError, Unreached."""
         parts = urlsplit(script)
         if parts.scheme == "file":
-            return await apart(_read, Path(unquote(parts.path)))
+            async with asyncio.timeout(FETCH_SECONDS):  # it may be a pipe, or lie on a server that is gone
+                return await apart(_read, Path(unquote(parts.path)))
         async with Web("direct", {}) as web:
             return (await web.get(script, limit=_LIMIT, seconds=FETCH_SECONDS)).body
 

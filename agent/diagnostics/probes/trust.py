@@ -23,7 +23,8 @@ from agent.timestamp.web import Unreached, Web
 from agent.trust import bundle, crl, ocsp
 from agent.trust.status import Revoked, Unusable
 
-SECONDS = 5.0  # for one address
+SECONDS = 5.0  # for one address: lists are long
+SILENCE = 2.0  # seconds in which one says nothing
 MAX_ADDRESSES = 4  # of one kind, of one certificate
 _LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 _BUNDLES = (
@@ -158,7 +159,7 @@ class RealTrust:
             except Revoked as error:
                 return Asked(kind, url, revoked=error.moment, why=error.reason)
 
-        async with Web(settings.proxy, self._environment, guarded=guarded) as web:
+        async with Web(settings.proxy, self._environment, guarded=guarded, silence=SILENCE) as web:
             return list(await asyncio.gather(*(one(web, *row) for row in asked)))
 
 
