@@ -14,6 +14,7 @@ import msgspec
 
 from agent.errors import PeroError
 from agent.ipc.pin import PinSource, Purpose
+from agent.pdf.drawn import Drawing
 
 
 class ConnectionPrompt(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ class ShownDocument(msgspec.Struct, frozen=True):
     preview_cut: bool  # the preview is only the beginning
     digest_only: bool  # a bare digest: the content cannot be shown
     stated: tuple[tuple[str, str], ...] = ()  # what the signature will say besides: `stated.NAME`, the asker's words
+    drawings: tuple[Drawing, ...] = ()  # the first pages of a PDF, or a picture
 
 
 class SigningPrompt(msgspec.Struct, frozen=True):

@@ -1,14 +1,20 @@
-"""What the window can show of a document: plain text only, made safe. Other kinds are named and not shown."""
+"""What the window can show of a document: plain text, made safe, and pages and pictures, drawn in a limited process.
+Other kinds are named and not shown."""
 
 from __future__ import annotations
 
+import asyncio
 import codecs
+import contextlib
 import hashlib
 import re
+from collections.abc import AsyncIterator
 
 from agent.algorithms import SHA256
 from agent.consent.prompter import ShownDocument
 from agent.model import Digest, Document, Streamed
+from agent.pdf.drawing import draw
+from agent.pdf.drawn import Drawing
 from agent.texts.visible import visible
 
 MAX_PREVIEW = 80_000  # bytes of the document whose text is shown
@@ -73,3 +79,15 @@ def preview_text(content: bytes, *, is_whole: bool = True) -> str | None:
     if "\0" in text or len(_CONTROLS.findall(text)) > len(text) // 100:
         return None
     return visible(text, keep="\n\t")
+
+
+@contextlib.asynccontextmanager
+async def being_drawn(document: Document | Digest, *, wanted: bool) -> AsyncIterator[asyncio.Task[tuple[Drawing, ...]]]:
+    """The document's pages while something else is waited for; none where nobody wants them."""
+    content = document.content if wanted and isinstance(document, Document) else b""
+    task = asyncio.create_task(draw(content))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -49,7 +49,7 @@ from agent.signing.intention import Intention, intention
 from agent.signing.levels import Levels
 from agent.signing.making import Format
 from agent.signing.offering import Offer
-from agent.signing.preview import shown
+from agent.signing.preview import being_drawn, shown
 from agent.signing.queue import PersonQueue
 from agent.signing.request import SignRequest, SignResult
 from agent.signing.stated import stated
@@ -79,9 +79,7 @@ class Signing:
         self._now = now
         self._loading: asyncio.Future[None] | None = None
         self.follow_ups = FollowUps()
-        self.default_certificate: Callable[[str], str | None] = lambda origin: (
-            None
-        )  # of a site's windows
+        self.default_certificate: Callable[[str], str | None] = lambda origin: None  # of a site's windows
         self.change_pin: ChangePin | None = None  # what follows where the person takes the offer to do so
 
     async def sign(self, request: SignRequest, prompter: Prompter) -> SignResult:
@@ -166,7 +164,10 @@ class Signing:
                 prompter,
                 request.language,
             )
-            await offer.look()  # 1
+            wanted = prompter.kind == "window" and not request.audience
+            async with being_drawn(request.document, wanted=wanted) as drawings:
+                await offer.look()  # 1
+                document = msgspec.structs.replace(document, drawings=await drawings)
             prompt = SigningPrompt(
                 origin=request.origin,
                 shown_origin=shown_origin(request.origin),

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.harness.command_line import CommandLine
 from tests.harness.display import Display
 from tests.harness.keyfiles import PASSPHRASE, KeyFile, make_key_file
 from tests.harness.openssl import Infrastructure, sign
 from tests.harness.screen_reader import DisplayError
+from tests.unit.test_pdf_drawing import pdf as written_pdf
 
 _SHOWN = ("DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON", "NO_AT_BRIDGE")
 SIGN = "Sign — Pero"
@@ -189,3 +191,14 @@ def test_many_files_are_verified_and_each_is_told_in_words(
     ):
         reads(display, words)
     assert "root:" not in str(display.accessible.tree())
+
+
+def test_pages_of_a_pdf_are_seen_before_it_is_signed(display: Display, pero: CommandLine, key_file: KeyFile) -> None:
+    (pero.folder / "contract.pdf").write_bytes(written_pdf(7, drawn=b"1 0 0 rg 0 0 600 800 re f"))
+    to_sign(display, pero, "contract.pdf")
+    display.press("space")
+    window = display.wait_for_window("Sign this")
+    reads(display, "Page 5 of 7")
+    reads(display, "The first pages are shown: 5 of 7.")
+    shot = Image.open(display.screenshot(pero.folder / "seen.png", window=window)).convert("RGB")
+    assert any(colour == (255, 0, 0) for _, colour in shot.getcolors(shot.width * shot.height) or ())

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from agent.consent.prompter import ShownDocument
 from agent.desktop.windows import style, widgets
+from agent.desktop.windows.drawings import drawings_panel
 from agent.desktop.windows.wording import Wording
 from agent.texts.standards import digest_title
 from agent.texts.visible import visible
@@ -78,6 +79,8 @@ def _content(document: ShownDocument, wording: Wording) -> QWidget:
         return _sentence("warning", wording("document.digest_only"))
     if document.size == 0:
         return _sentence("warning", wording("document.empty"))
+    if (drawn := drawings_panel(document.drawings, wording)) is not None:
+        return drawn
     if document.preview is None:
         return _sentence("information", wording("document.no_preview"))
     return _preview(document.preview, document.preview_cut, wording)
