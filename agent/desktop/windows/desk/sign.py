@@ -78,27 +78,22 @@ class Content(FilePage):
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setSpacing(style.GAP)
-        self._format = self._choice("desk.sign.format", _FORMATS)
-        self._level = self._choice("desk.sign.level", _LEVELS)
+        self._format = _choice([(self.wording(f"desk.sign.format.{value}"), value) for value in _FORMATS])
+        self._level = _choice([(self.wording(f"desk.sign.level.{value}"), value) for value in _LEVELS])
         self._format.currentIndexChanged.connect(self._kind_changed)
-        for key, choice in (("desk.sign.format", self._format), ("desk.sign.level", self._level)):
-            label = widgets.label(self.wording(key), wrap=False)
+        for words, choice in (
+            (self.wording("desk.sign.format"), self._format),
+            (self.wording("desk.sign.level"), self._level),
+        ):
+            label = widgets.label(words, wrap=False)
             label.setBuddy(choice)
+            choice.setAccessibleName(words.replace("&", "").rstrip(":"))
             form.addRow(label, choice)
         self._attached = QCheckBox(self.wording("desk.sign.attached"))
         self._as_text = QCheckBox(self.wording("desk.sign.as_text"))
         form.addRow(self._attached)
         form.addRow(self._as_text)
         return form
-
-    def _choice(self, key: str, values: tuple[str, ...]) -> QComboBox:
-        choice = QComboBox()
-        choice.setAccessibleName(self.wording(key).replace("&", ""))
-        choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        choice.setMinimumContentsLength(20)
-        for value in values:
-            choice.addItem(self.wording(f"{key}.{value}"), value)
-        return choice
 
     def _signing_actions(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -258,3 +253,13 @@ class Content(FilePage):
             self.banner.say("warning" if names - {Cancelled.name} else "information", words)
         self._update()
         self._table.setFocus()
+
+
+def _choice(rows: list[tuple[str, str]]) -> QComboBox:
+    """Words and what they stand for."""
+    choice = QComboBox()
+    choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    choice.setMinimumContentsLength(20)
+    for words, value in rows:
+        choice.addItem(words, value)
+    return choice
