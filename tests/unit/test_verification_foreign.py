@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.certificates import der
 from agent.verification.procedure import verify
 from agent.verification.report import Report, Status
 from tests.harness.openssl import AUTHORITY, SIGNER, Infrastructure, cms_sign, openssl
@@ -192,3 +193,15 @@ def test_a_gost_signature_is_judged_like_every_other(pki: Infrastructure) -> Non
         (signer,) = report.signers
         assert signer.certificate is not None
         assert signer.certificate.subject == "CN=ORIGINATOR: GOST 34.10-12 256-bit,O=TK26"
+
+
+def test_the_type_of_the_content_is_the_one_that_was_signed(pki: Infrastructure, document: Path) -> None:
+    """RFC 5652 section 11.1: or a document of one kind could be passed off as one of another. openssl 3.0 lets it."""
+    way = (*WAYS["another type of content"], "-certfile", pki.intermediate.certificate)
+    signature = cms_sign(pki.signer("p-256"), document, *way)
+    kind = der.oid("1.2.643.99999.1")
+    assert signature.count(kind) == 2  # eContentType and the signed attribute
+    other = signature.replace(kind, der.oid("1.2.643.99999.2"), 1)
+    assert judged(pki, signature, None).status is Status.VALID
+    report = judged(pki, other, None)
+    assert (report.status, report.reasons) == (Status.INVALID, ("damaged",))
