@@ -143,7 +143,10 @@ def encode_said(said: Said) -> bytes:
 
 def decode_said(payload: bytes) -> Said:
     """What a worker said, out of a frame's payload. Raises msgspec.DecodeError at anything else."""
-    said: Said = _decoder.decode(payload)
+    try:
+        said: Said = _decoder.decode(payload)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError("not said by a worker") from error
     return said
 
 

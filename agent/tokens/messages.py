@@ -182,6 +182,9 @@ def decode_request(payload: bytes) -> Request:
 
 
 def decode_event(payload: bytes) -> Event:
-    """Raises msgspec.DecodeError."""
-    event: Event = _events.decode(payload)
+    """Raises msgspec.MsgspecError."""
+    try:
+        event: Event = _events.decode(payload)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError("not an event") from error
     return event
