@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -106,6 +107,8 @@ async def _composed(
     from agent.app import Composition, calling
     from agent.consent.unattended import CommandPrompter
 
+    # Events are for the agent's log; a person at a command reads what the command says.
+    logging.getLogger("pero").addHandler(logging.NullHandler())
     composition = Composition(environment, places)
     if pin.kind == "descriptor" and not composition.policy.allow_unattended:
         raise UnattendedForbidden()
