@@ -104,6 +104,10 @@ class Probe(Protocol):
         """Files of Pero that others could read or write, with their permission bits."""
         ...
 
+    def room(self) -> tuple[Path, rights.Room]:
+        """Whether Pero could write where it keeps things, and the folder that was looked at."""
+        ...
+
     def listeners(self, port: int) -> list[ports.Listener] | None:
         """Who listens on a TCP port; None where this system does not tell."""
         ...
@@ -254,6 +258,9 @@ class Machine:
 
     def exposed(self) -> list[tuple[Path, int]]:
         return list(rights.exposed(self._locations.state, Path(install.__file__).resolve().parent))
+
+    def room(self) -> tuple[Path, rights.Room]:
+        return rights.room(self._locations.state)
 
     def listeners(self, port: int) -> list[ports.Listener] | None:
         return ports.listeners(port)

@@ -17,6 +17,7 @@ from agent.diagnostics.probes.policies import LinuxPolicies, Policies
 from agent.diagnostics.probes.ports import Listener
 from agent.diagnostics.probes.products import LinuxProducts, Products
 from agent.diagnostics.probes.profiles import LinuxProfiles, Profiles
+from agent.diagnostics.probes.rights import Room
 from agent.diagnostics.probes.system import LinuxSystem, System
 from agent.diagnostics.probes.usb import LinuxUsb, Usb
 from native_host.manifests import BROWSERS, Browser, content
@@ -66,6 +67,7 @@ class Fake:
         self.products: Products = LinuxProducts(NOWHERE)
         self.seconds = 0.2
         self.open_to_others: list[tuple[Path, int]] = []
+        self.free: Room = "room"
         self.running = True
         self.state: dict[str, Any] = {"version": "0.1.0", "protocol": 1, "pid": PID, "port": PORT, "state": "/state"}
         self.known_modules: list[dict[str, Any]] = [module()]
@@ -122,6 +124,9 @@ class Fake:
 
     async def listing_seconds(self) -> float:
         return self.seconds
+
+    def room(self) -> tuple[Path, Room]:
+        return Path("/state"), self.free
 
     def exposed(self) -> list[tuple[Path, int]]:
         return self.open_to_others

@@ -20,8 +20,9 @@ import pytest
 
 from agent.cli import diagnose_files
 from agent.config import Settings
-from agent.diagnostics import bundle, history
+from agent.diagnostics import bundle, history, report
 from agent.diagnostics.base import Finding
+from agent.diagnostics.checks import agent_disk
 from agent.diagnostics.fleet import prometheus, system_log
 from agent.diagnostics.fleet.figures import Run, figures
 from agent.diagnostics.probes.cards import PcscCards, View
@@ -29,8 +30,10 @@ from agent.diagnostics.probes.clock import LinuxClock
 from agent.diagnostics.probes.network import RealNetwork
 from agent.diagnostics.probes.pac import RealScripts
 from agent.errors import ExportFailed, FileUnwritable
+from agent.texts.catalogue import LANGUAGES
 from agent.timestamp.networks import networks
 from agent.timestamp.web import Unreached, Web
+from tests.harness.diagnosed import Fake
 from tests.harness.places import ROOT
 from tests.harness.sites import listening, silent
 
@@ -217,3 +220,44 @@ def test_a_user_without_a_home_is_examined_too(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout.startswith("/nonexistent/")
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("room", "ok"), ("full", "error"), ("read_only", "error"), ("forbidden", "error")]
+)
+async def test_a_disk_that_takes_nothing_is_told(state: Any, status: str) -> None:
+    fake = Fake()
+    fake.free = state
+    (finding,) = await agent_disk.CHECK.examine(fake)
+    assert (finding.case, finding.status) == (state, status)
+    for language in LANGUAGES:
+        told = report.wording(finding, language), report.advice(finding, language), report.why(finding, language)
+        assert not any("check." in one for one in told)
+        assert all(told) or status == "ok"
+
+
+def test_a_full_and_a_read_only_disk_are_seen_and_well_again(tmp_path: Path) -> None:
+    """Real file systems of the kernel, in a name space of their own."""
+    program = f"""
+import os, subprocess
+from pathlib import Path
+from agent.diagnostics.probes.rights import room
+place = Path({str(tmp_path)!r})
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], check=True)
+kept = place / "share" / "pero"
+told = [room(kept)[1]]
+(place / "fill").write_bytes(bytes(4 << 20))
+told.append(room(kept)[1])
+(place / "fill").unlink()
+subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+told.append(room(kept)[1])
+subprocess.run(["mount", "-o", "remount,rw", str(place)], check=True)
+place.chmod(0o500)
+os.setuid(65534)
+told.append(room(kept)[1])
+print(*told)
+"""
+    done = subprocess.run(
+        ["unshare", "--mount", sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["room", "full", "read_only", "forbidden"], done.stderr

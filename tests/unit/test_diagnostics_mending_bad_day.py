@@ -68,7 +68,8 @@ async def test_a_rule_that_somebody_else_wrote_is_neither_replaced_nor_taken_awa
     with pytest.raises(MendOverwritten):
         await offering.perform(step, ground)
     path.unlink()
-    path.symlink_to(ground.root / "etc/group")
+    (ground.root / "linked").write_bytes(ACTIONS[action].do(subject).given)
+    path.symlink_to(ground.root / "linked")
     with pytest.raises(MendOverwritten):
         await offering.perform(step, ground)
     assert (asked(ground), offering.performed(ground)) == ([], [])

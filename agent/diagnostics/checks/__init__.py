@@ -2,6 +2,7 @@
 
 from agent.diagnostics.base import Check
 from agent.diagnostics.checks import (
+    agent_disk,
     agent_files,
     agent_port,
     agent_running,
@@ -121,4 +122,5 @@ CHECKS: tuple[Check, ...] = (
     agent_running.CHECK,
     agent_port.CHECK,
     agent_files.CHECK,
+    agent_disk.CHECK,
 )
