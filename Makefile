@@ -66,6 +66,8 @@ bench: prepared-test
 .PHONY: screenshots
 screenshots: prepared-test
 	@$(PYTHON) -m tests.harness.screenshots build/screenshots
+	@$(PYTHON) -m tests.harness.screenshots_doctor build/screenshots
+	@$(PYTHON) -m tests.harness.screenshots_desk build/screenshots
 	@cp build/screenshots/signing-??.png packaging/pictures/
 
 .PHONY: prepared-test
