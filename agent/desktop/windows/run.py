@@ -14,6 +14,7 @@ from agent.desktop.windows.batch import BatchWindow
 from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.choice import ChoiceWindow
 from agent.desktop.windows.connection import ConnectionWindow
+from agent.desktop.windows.none_count import keep_none
 from agent.desktop.windows.passphrase import PassphraseWindow
 from agent.desktop.windows.prompt_window import PromptWindow
 from agent.desktop.windows.signing import SigningWindow
@@ -38,6 +39,7 @@ def run(show: messages.ToWindow, data: socket.socket, control: socket.socket) ->
 
 
 def start_toolkit() -> QApplication:
+    keep_none()
     QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     application = QApplication(sys.argv[:1])
     application.setApplicationName("Pero")
