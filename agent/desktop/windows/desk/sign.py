@@ -91,8 +91,11 @@ class Content(FilePage):
             form.addRow(label, choice)
         self._attached = QCheckBox(self.wording("desk.sign.attached"))
         self._as_text = QCheckBox(self.wording("desk.sign.as_text"))
-        form.addRow(self._attached)
-        form.addRow(self._as_text)
+        beside = QHBoxLayout()  # in one row: the page has to fit on a low screen
+        beside.addWidget(self._attached)
+        beside.addWidget(self._as_text)
+        beside.addStretch(1)
+        form.addRow(beside)
         return form
 
     def _signing_actions(self) -> QHBoxLayout:

@@ -11,6 +11,7 @@ from agent.texts.visible import visible
 from agent.verification.report import Coverage, Report, SignerReport, Status, TimestampReport
 
 _FORMATS = {"pdf": "PAdES", "xml": "XAdES"}  # else CAdES
+_SAID = ("certificate.owner", "certificate.issuer")  # in sentences of their own
 _NOBODY_VOUCHES = frozenset({"no_anchors", "chain_not_built", "root_not_trusted"})
 
 
@@ -81,6 +82,8 @@ def _signer(signer: SignerReport, report: Report, wording: Wording, indent: str 
     else:
         yield say("command.verify.signer", owner=visible(certificate.owner))
         for key, value in certificate.details:
+            if key in _SAID:
+                continue
             yield f"{indent}{wording(key)}: {visible(value)}"
         yield say("command.verify.issuer", issuer=visible(certificate.issuer))
         period = {"not_before": _time(certificate.not_before), "not_after": _time(certificate.not_after)}
