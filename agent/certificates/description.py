@@ -89,7 +89,7 @@ def describe(encoded: bytes) -> Description:
     return _describe(bytes(encoded))
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=1024)
 def _describe(encoded: bytes) -> Description:
     from asn1crypto import x509
 

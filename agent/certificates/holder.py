@@ -31,7 +31,7 @@ def numbers(certificate: Description) -> Numbers:
     return _numbers(certificate.subject_der)
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=1024)
 def _numbers(subject: bytes) -> Numbers:
     found: dict[str, set[str]] = {}
     for rdn in names.read_name(subject):

@@ -28,12 +28,29 @@ from tests.benchmarks import (
     starting,
     tokens,
 )
+from tests.benchmarks import (
+    desk as desk_window,
+)
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.meter import MODULE
 from tests.harness.places import ROOT
 from tests.harness.whole import Desk, end
 
-PARTS = ("null", "sign", "start", "memory", "large", "gost", "cms", "slow", "tokens", "batch", "fleet", "doctor")
+PARTS = (
+    "null",
+    "sign",
+    "start",
+    "memory",
+    "large",
+    "gost",
+    "cms",
+    "slow",
+    "tokens",
+    "batch",
+    "fleet",
+    "doctor",
+    "desk",
+)
 
 
 def main(parts: Iterable[str]) -> None:
@@ -44,6 +61,10 @@ def main(parts: Iterable[str]) -> None:
         if "cms" in parts:
             _show("1 KiB signed, without the token", cms.share(Path(folder)))
             if set(parts) == {"cms"}:
+                return
+        if "desk" in parts:
+            _show("Certificates in Pero's window", desk_window.figures())
+            if set(parts) == {"desk"}:
                 return
         if "gost" in parts:
             _show("Streebog", gost.streebog(Path(folder)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem
 
-from agent.desktop.windows import widgets
+from agent.desktop.windows import style, widgets
 from agent.desktop.windows.wording import Wording
 from agent.model import KEY_FILES
 from agent.texts.visible import visible
@@ -91,7 +91,7 @@ class CertificateList(QTreeWidget):
             name = row["issuer"]
             lines = [self._wording("certs.until", day=self._wording.day(row["not_after"])), visible(name)]
             lines += [self._wording(f"problem.{one}", **_days(row, self._wording)) for one in row["problems"][:1]]
-            group.addChild(_item(lines, Choice("certificate", row["thumbprint"], row)))
+            group.addChild(self._item(lines, Choice("certificate", row["thumbprint"], row)))
         return group
 
     def _tokens(self, tokens: list[Row]) -> QTreeWidgetItem:
@@ -100,8 +100,16 @@ class CertificateList(QTreeWidget):
             kind = self._wording("certs.key_file" if token["module"] == KEY_FILES else "certs.token")
             lines = [visible(token["label"]) or visible(token["model"]) or kind, kind]
             lines += [self._wording(f"warning.{one}") for one in token["warnings"][:1]]
-            group.addChild(_item(lines, Choice("token", token_key(token), token)))
+            group.addChild(self._item(lines, Choice("token", token_key(token), token)))
         return group
+
+    def _item(self, lines: list[str], choice: Choice) -> QTreeWidgetItem:
+        item = QTreeWidgetItem(["\n".join(lines)])
+        item.setData(0, _CHOICE, choice)
+        item.setData(0, Qt.ItemDataRole.AccessibleTextRole, ". ".join(lines))
+        item.setToolTip(0, widgets.plain_tooltip("\n".join(lines)))
+        item.setSizeHint(0, QSize(0, len(lines) * self.fontMetrics().lineSpacing() + style.GAP))
+        return item
 
     def _heading(self, title: str) -> QTreeWidgetItem:
         group = QTreeWidgetItem([title])
@@ -111,14 +119,6 @@ class CertificateList(QTreeWidget):
         group.setFont(0, font)
         group.setToolTip(0, widgets.plain_tooltip(title))
         return group
-
-
-def _item(lines: list[str], choice: Choice) -> QTreeWidgetItem:
-    item = QTreeWidgetItem(["\n".join(lines)])
-    item.setData(0, _CHOICE, choice)
-    item.setData(0, Qt.ItemDataRole.AccessibleTextRole, ". ".join(lines))
-    item.setToolTip(0, widgets.plain_tooltip("\n".join(lines)))
-    return item
 
 
 def _grouped(cards: list[Row], wording: Wording) -> list[tuple[str, list[Row]]]:
