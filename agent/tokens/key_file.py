@@ -159,7 +159,7 @@ def sign(key: RSAPrivateKey | EllipticCurvePrivateKey, algorithm: SignatureAlgor
 
 
 def is_strong(content: bytes) -> bool:
-    """Whether guessing the passphrase of this file is slow: every part PBES2 with AES-256 and PBKDF2, and so the MAC."""
+    """Whether guessing the passphrase of this file is slow: every part PBES2 with AES-256 and PBKDF2, as the MAC."""
     from asn1crypto import pkcs12
 
     pfx = pkcs12.Pfx.load(content)
