@@ -28,7 +28,7 @@ async def try_signature(services: Services, caller: Caller, parameters: Paramete
 
     now = services.now()
     words = text("test_signature.text", services.language, moment=iso(now))
-    document = Document(text("test_signature.name", services.language), words.encode("utf-8"), "text/plain")
+    document = Document(text("test_signature.name", services.language), f"{words}\n".encode(), "text/plain")
     request = SignRequest(
         origin="",
         document=document,
