@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "sign": "agent.cli.sign",
     "verify": "agent.cli.verify",
     "sites": "agent.cli.sites",
+    "settings": "agent.cli.settings",
     "journal": "agent.cli.journal",
     "notices": "agent.cli.notices",
     "diagnose": "agent.cli.diagnose",

@@ -19,6 +19,8 @@ from agent.desktop.expiry import Reminders
 from agent.desktop.notices import Notices
 from agent.desktop.tray.menu import Sight, Situation
 from agent.desktop.tray.tray import Tray
+from agent.desktop.trouble import Troubles
+from agent.diagnostics.quick import QuickLook
 from agent.errors import Fact, PeroError
 from agent.model import KEY_FILES, Listing, TokenState
 from agent.signing.expiry import Endings
@@ -70,8 +72,20 @@ class Attendant:
         self._looking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
         self._attention = ""  # the wording of what needs the person
-        self._tray = Tray(self._sight(), self._chosen, environment)
         self._reminders: Reminders | None = None
+        self._troubles: Troubles | None = None
+        self._tray = Tray(self._sight(), self._chosen, environment)
+
+    def tell_trouble(self, look: QuickLook) -> None:
+        """Before `start`: the icon shows when signing does not work."""
+        self._troubles = Troubles(look, self._show)
+
+    def speak(self, language: str) -> None:
+        """From now on in this language."""
+        self._language = language
+        if self._reminders:
+            self._reminders.language = language
+        self._show()
 
     def remind_of(self, endings: Endings, settings: Callable[[], Settings]) -> None:
         """Before `start`: the person is to be told of certificates that end."""
@@ -98,6 +112,8 @@ class Attendant:
             await asyncio.wait([self._looking])
         if self._reminders:
             await self._reminders.close()
+        if self._troubles:
+            await self._troubles.close()
         await self._tray.close()
 
     async def notify(
@@ -113,17 +129,26 @@ class Attendant:
         )
         self._notices.add(kind, facts, self._tools.now(), shown=taken)
 
+    def tell(
+        self, kind: str, facts: dict[str, Fact], actions: tuple[tuple[str, str], ...] = (), *, urgent: bool = False
+    ) -> None:
+        """As `notify`, soon."""
+        self._later(self.notify(kind, facts, actions, urgent=urgent))
+
     # What the person sees
 
     def _sight(self) -> Sight:
         tokens = sum(state.present for state in (self._readers or {}).values())
+        why = self._attention
         if self._pause.active:
             situation = Situation.PAUSED
+        elif self._troubles and (trouble := self._troubles.words(self._language)):
+            situation, why = Situation.TROUBLE, trouble
         elif self._attention:
             situation = Situation.ATTENTION
         else:
             situation = Situation.TOKEN if tokens else Situation.READY
-        return Sight(self._language, situation, tokens, self._attention)
+        return Sight(self._language, situation, tokens, why)
 
     def _show(self) -> None:
         self._tray.show(self._sight())
@@ -150,6 +175,8 @@ class Attendant:
         """The readers of this moment; None where the service is gone."""
         before, now = self._readers, readers or {}
         self._readers = now
+        if before is not None and readers is None and self._troubles:
+            self._troubles.look()  # the service is gone
         if before is None:
             if any(state.present for state in now.values()):
                 self._changed.set()
@@ -187,7 +214,9 @@ class Attendant:
         for reader in present:
             token = tokens.get(reader)
             if token is None:
-                continue  # no module reads it: what is wrong with it is the doctor's
+                if self._troubles:  # no module reads it: what is wrong with it is the doctor's
+                    self._troubles.look()
+                continue
             label = token.label or token.model or text("notice.token_without_name", self._language)
             if self._names.get(reader) != label:
                 self._names[reader] = label

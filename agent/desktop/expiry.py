@@ -35,7 +35,7 @@ class Reminders:
         self._endings = endings
         self._settings = settings
         self._notify = notify
-        self._language = language
+        self.language = language
         self._local = local
         self._woken = asyncio.Event()
         self._telling: asyncio.Task[None] | None = None
@@ -76,7 +76,7 @@ class Reminders:
         await self._notify("many_end", facts, (("open:certificates", "notice.action.certificates"),))
 
     def _day(self, one: Due) -> str:
-        return one.ending.end.strftime(text("notice.day", self._language))
+        return one.ending.end.strftime(text("notice.day", self.language))
 
     async def _keep_telling(self) -> None:
         while True:
