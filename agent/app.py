@@ -279,7 +279,8 @@ def _hear_damage(journal: Journal, tell: Callable[[str, dict[str, Fact]], None])
 
     def hear(kept_as: str) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, "journal_damaged", {"kept_as": kept_as})
+            facts: dict[str, Fact] = {"kept_as": kept_as}
+            loop.call_soon_threadsafe(tell, "journal_damaged", facts)
 
     journal.listen(hear)
 

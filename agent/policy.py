@@ -61,6 +61,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expiry_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] | None = None  # the same
     rights: Rights = Rights()
     locked: tuple[str, ...] = ()  # further settings that stay as Pero has them, whatever the person's file says
+    journal_days: Annotated[int, msgspec.Meta(ge=1, le=36500)] | None = None  # older entries are archived; null: never
+    journal_archive: str = ""  # the folder of archives, absolute; empty: one beside the journal
     exported: tuple[Exported, ...] = ()  # facts of findings that administrators' tools get besides the harmless ones
 
     def __post_init__(self) -> None:

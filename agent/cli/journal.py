@@ -104,15 +104,20 @@ def verify(context: Context, head: str | None, as_json: bool) -> int:
     if head is not None and not _HASH.fullmatch(head):
         raise click.UsageError(context.text("journal.no_head", given=plain(head)))
     result = context.run(_verified(context, head))
-    whole = result["intact"] and result.get("head_found", True)
+    kept = all(archive["state"] != "changed" for archive in result["archives"])
+    whole = result["intact"] and kept and result.get("head_found", True)
     if as_json:
         print_json(result)
     elif not result["intact"]:
         say(context.text("journal.broken", number=result["broken_at"]))
-    elif not whole:
+    elif not result.get("head_found", True):
         say(context.text("journal.head_absent", number=_SEARCHED))
     else:
         say(context.text("journal.intact", number=result["entries"], head=result["head"]))
+    if not as_json:
+        for archive in result["archives"]:
+            state = context.text(f"journal.archive.{archive['state']}")
+            say(context.text("journal.archives", **{**archive, "file": plain(archive["file"]), "state": state}))
     return Exit.OK if whole else Exit.NEGATIVE
 
 

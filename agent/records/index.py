@@ -24,15 +24,17 @@ from agent.records.words import carried, fits, terms_of
 
 UPDATE_SECONDS = 1.0  # that a search spends on bringing the index up to date
 SCAN_SECONDS = 2.0  # that a search without an index takes at most; then it is continued by the next call
-_VERSION = "1"  # of the terms and the tables
+_VERSION = "2"  # of the terms and the tables
 _BLOCK = 1024  # entries
+_BEGINNING = 8  # characters: the longest beginnings that the index holds
 _BATCH = 2000  # entries written at a time
 _KEPT = 4096  # newest entries whose carried facts are held while the index is written
 
 _SCHEMA = """
 CREATE TABLE state (version TEXT NOT NULL, number INTEGER NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE blocks (block INTEGER PRIMARY KEY, first TEXT NOT NULL, last TEXT NOT NULL);
-CREATE VIRTUAL TABLE words USING fts5(terms, content='', detail=none, columnsize=0, tokenize='ascii');
+CREATE VIRTUAL TABLE words USING fts5(terms, content='', detail=none, columnsize=0, tokenize='ascii',
+    prefix='3 4 5 6 7 8');
 """
 
 _log = logging.getLogger("pero.journal")
@@ -215,14 +217,17 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _read(journal: sqlite3.Connection, query: Query, numbers: Iterator[tuple[int]], behind: int) -> Found:
-    entries: list[Entry] = []
+    entries, known = list[Entry](), dict[int, dict[str, Fact]]()
+    long = [choice for choice in query.terms() if any(len(one) > _BEGINNING + 1 and one[-1] == "*" for one in choice)]
     for (number,) in numbers:
         row = journal.execute("SELECT * FROM entries WHERE number = ?", (number,)).fetchone()
         if row is None or not query.in_period(str(row[1])):
             continue
         if len(entries) == query.limit:
             return Found(entries, entries[-1].number, behind)
-        entries.append(Entry.of_row(row))
+        entry = Entry.of_row(row)
+        if not long or fits(entry_terms(journal, entry.kind, entry.facts, known), long):
+            entries.append(entry)
     return Found(entries, None, behind)
 
 
@@ -244,5 +249,6 @@ def _scan(journal: sqlite3.Connection, query: Query) -> Found:
 
 
 def _quoted(term: str) -> str:
-    bare = term.removesuffix("*")
-    return json.dumps(bare, ensure_ascii=False) + ("*" if bare != term else "")
+    """A longer beginning is looked for by its first characters; `_read` looks at the rest."""
+    bare = term.removesuffix("*")[: _BEGINNING if term.endswith("*") else None]
+    return json.dumps(bare, ensure_ascii=False) + ("*" if term.endswith("*") else "")

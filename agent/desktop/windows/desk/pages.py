@@ -10,6 +10,7 @@ PAGES: dict[str, str] = {
     "certificates": "agent.desktop.windows.desk.certificates",
     "sign": "agent.desktop.windows.desk.sign",
     "verify": "agent.desktop.windows.desk.verify",
+    "journal": "agent.desktop.windows.desk.journal",
     "sites": "agent.desktop.windows.desk.sites",
     "settings": "agent.desktop.windows.desk.settings",
 }
