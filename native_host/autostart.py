@@ -10,9 +10,9 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
 _ENTRY = """[Desktop Entry]
 Type=Application
