@@ -20,6 +20,7 @@ from tests.benchmarks import (
     doctor,
     fleet,
     gost,
+    journal,
     large,
     memory,
     null_call,
@@ -49,6 +50,7 @@ PARTS = (
     "batch",
     "fleet",
     "doctor",
+    "journal",
     "desk",
 )
 
@@ -82,6 +84,10 @@ def main(parts: Iterable[str]) -> None:
         if "doctor" in parts:
             _show("pero diagnose: three modules, a reader with a card", doctor.figures(Path(folder, "doctor")))
             if set(parts) == {"doctor"}:
+                return
+        if "journal" in parts:
+            _show("A journal of a million entries", journal.figures(Path(folder, "journal")))
+            if set(parts) == {"journal"}:
                 return
         if "fleet" in parts:
             _show("Ten thousand machines", fleet.figures(Path(folder, "fleet")))
