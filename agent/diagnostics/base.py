@@ -81,7 +81,7 @@ async def run(
     finally:
         for task in tasks.values():
             task.cancel()
-    return _each_error_once([finding for check in wanted for finding in tasks[check.id].result()])
+    return _to_roots(_each_error_once([finding for check in wanted for finding in tasks[check.id].result()]))
 
 
 def _each_error_once(findings: Sequence[Finding]) -> list[Finding]:
@@ -95,6 +95,24 @@ def _each_error_once(findings: Sequence[Finding]) -> list[Finding]:
                 finding = Finding(finding.id, "skipped", "unknown", {"required": first}, blocking=True)
         kept.append(finding)
     return kept
+
+
+def _to_roots(findings: Sequence[Finding]) -> list[Finding]:
+    """What was skipped names what has to be mended, not a check that was itself skipped for that."""
+    skipped = {finding.id: str(finding.facts["required"]) for finding in findings if finding.case == "skipped"}
+    return [
+        msgspec.structs.replace(finding, facts={"required": _root(skipped, finding.id)})
+        if finding.case == "skipped"
+        else finding
+        for finding in findings
+    ]
+
+
+def _root(skipped: Mapping[str, str], identifier: str) -> str:
+    """Required checks stand before those that require them: this ends."""
+    while identifier in skipped:
+        identifier = skipped[identifier]
+    return identifier
 
 
 def _with_required(checks: Sequence[Check], wanted: Sequence[Check]) -> list[Check]:

@@ -57,7 +57,7 @@ class Probe(Protocol):
     scripts: Scripts
 
     def settings(self) -> config.Settings:
-        """Those of the person, with what the administrator decided; defaults where they cannot be read."""
+        """Those of the person, with what the administrator decided; where they cannot be read, such as ask nobody."""
         ...
 
     def now(self) -> datetime: ...
@@ -176,7 +176,8 @@ class Machine:
         try:
             return load_policy(self._policy).over(config.load_settings(self._locations.settings))
         except PeroError:
-            return config.Settings()  # that the settings are damaged is for `call` to say
+            # That the settings are damaged is for `call` to say. They may have said that nobody is to be asked.
+            return config.Settings(clock_hosts=(), clock_pages=(), portals=())
 
     def now(self) -> datetime:
         return datetime.now(UTC)

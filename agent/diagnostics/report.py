@@ -99,7 +99,8 @@ def advice(finding: Finding, language: str) -> str:
     if finding.case == "failed":
         return _error(finding, error_advice, language)
     if finding.case in _COMMON:
-        return text(f"check.{finding.case}.advice", language)
+        required = title(str(finding.facts.get("required")), language)
+        return text(f"check.{finding.case}.advice", language, required_title=required)
     # Where the ways of another system than Linux differ, a check tells which it is.
     facts = shown_facts(finding)
     keys = (f"check.{finding.id}.{finding.case}.advice_{facts.get('system')}",)

@@ -80,6 +80,9 @@ SYSTEM: Mapping[str, str] = {
     "the name is not UTF-8": "name_not_utf8",
     "unreadable": "unreadable",
     "embedded null byte": "null_in_name",
+    "open to other users": "open_to_others",
+    "owned by another user": "of_another_user",
+    "not a folder": "not_a_folder",
 }  # fmt: skip
 
 

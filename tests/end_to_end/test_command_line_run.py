@@ -106,7 +106,7 @@ def test_a_machine_without_an_agent_is_diagnosed_as_such(pero: CommandLine) -> N
     found = rows(pero)
     assert found["agent.port"] == [("skipped", "unknown")]
     assert found["tokens.seen"] in ([("none", "warning")], [("no_service", "unknown")])
-    assert found["time.clock"] == [("no_source", "unknown")]
+    assert found["time.clock"] == [("nobody_asked", "unknown")]
 
 
 def test_a_machine_that_is_set_up_is_found_well(pero: CommandLine) -> None:

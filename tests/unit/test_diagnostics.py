@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent.config import Settings
 from agent.diagnostics import base, report
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.checks import (
@@ -230,6 +231,33 @@ async def test_the_clock(offset: float | None, case: str, status: str) -> None:
     fake = Fake()
     fake.offset = offset
     assert await found(time_clock.CHECK, fake) == [(case, status)]
+
+
+async def test_nobody_is_blamed_for_silence_where_nobody_is_asked() -> None:
+    fake = Fake()
+    fake.offset = None
+    fake.set = Settings(clock_hosts=(), clock_pages=(), timestamp_authorities=())
+    assert await found(time_clock.CHECK, fake) == [("nobody_asked", "unknown")]
+
+
+async def test_what_is_skipped_names_what_is_to_be_mended_first() -> None:
+    async def unsafe(probe: Probe) -> list[Finding]:
+        raise StateUnsafe(path="/state", reason="open to other users")
+
+    async def never(probe: Probe) -> list[Finding]:
+        raise AssertionError
+
+    table = [
+        Check("modules.loadable", unsafe),
+        Check("tokens.seen", unsafe),
+        Check("tokens.pin", never, requires=("tokens.seen",)),
+        Check("certificates.usable", never, requires=("tokens.pin",)),
+    ]
+    findings = await base.run(table, Fake())
+    assert [finding.facts.get("required") for finding in findings[1:]] == ["modules.loadable"] * 3
+    lines = "\n".join(lines_of(findings, "ru"))
+    assert lines.count("Сначала исправьте это: Модули токенов.") == 3, "not what was itself skipped"
+    assert "открыта другим пользователям" in lines
 
 
 async def test_an_error_of_ours_inside_a_check_is_one_finding_with_its_own_advice() -> None:

@@ -159,6 +159,8 @@ async def test_a_sandbox_without_the_socket_is_told(made: Made) -> None:
     made.show(outcome="no_socket")
     made.write(".flatpak-info", "")
     assert await made.found(pcsc_service.CHECK) == [("sandbox", "error")]
+    made.write("usr/sbin/pcscd", "")
+    assert await made.found(pcsc_service.CHECK) == [("sandbox_not_running", "error")], "it may be meant to run inside"
 
 
 @pytest.mark.parametrize(

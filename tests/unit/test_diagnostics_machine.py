@@ -130,7 +130,12 @@ async def test_what_the_administrator_decided_stands_above_the_settings(tmp_path
         assert (settings.clock_hosts, settings.portals, settings.expiry_days) == (("time.example",), (), 60)
         assert not real.loopback_allowed()
         policy.write_text("{")
-        assert real.settings() == Settings(), "a policy that cannot be read is told by those who must heed it"
+        nobody = Settings(clock_hosts=(), clock_pages=(), portals=())
+        assert real.settings() == nobody, "a policy that cannot be read may have said that nobody is to be asked"
+        policy.unlink()
+        real._locations.settings.parent.mkdir(parents=True, exist_ok=True)
+        real._locations.settings.write_text('{"clock_hosts": [], "portals": []')
+        assert real.settings() == nobody, "so may settings"
     operators = {operator(host) for host in Settings().clock_hosts}
     assert len(operators) >= 4, "no single operator is believed"
     assert len({operator(urlsplit(page).hostname or "") for page in Settings().clock_pages}) >= 3

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.probe import Probe
+from agent.errors import Fact
 
 _SERVICE_STOPPED = 0x8010001E  # SCARD_E_SERVICE_STOPPED
 
@@ -20,7 +21,10 @@ async def examine(probe: Probe) -> list[Finding]:
     if view.outcome == "no_library":
         return [Finding("pcsc.service", "no_library", bad, {"install": system.install("pcsc_library")}, blocking=True)]
     if view.outcome == "no_socket" and system.sandbox():
-        return [Finding("pcsc.service", "sandbox", bad, {"sandbox": system.sandbox()}, blocking=True)]
+        facts: dict[str, Fact] = {"sandbox": system.sandbox()}
+        if system.has_program("pcscd"):  # a container may have a service of its own: likely that one does not run
+            return [Finding("pcsc.service", "sandbox_not_running", bad, facts, blocking=True)]
+        return [Finding("pcsc.service", "sandbox", bad, facts, blocking=True)]
     if view.outcome == "no_socket" and not system.has_program("pcscd"):
         return [Finding("pcsc.service", "not_installed", bad, {"install": system.install("pcscd")}, blocking=True)]
     if view.outcome == "no_socket":

@@ -23,7 +23,9 @@ async def examine(probe: Probe) -> list[Finding]:
     if probe.now() < BUILT:
         return [Finding("time.clock", "lost", "error", {**told, "date": f"{probe.now():%Y-%m-%d}"})]
     if not sources:
-        return [Finding("time.clock", "no_source", "unknown")]
+        settings = probe.settings()
+        asked = settings.clock_hosts or settings.clock_pages or settings.timestamp_authorities
+        return [Finding("time.clock", "no_source" if asked else "nobody_asked", "unknown")]
     offsets = votes(sources)
     if len(offsets) == 1:
         return [Finding("time.clock", "one_source", "unknown", {**told, "seconds": round(abs(offsets[0]))})]
