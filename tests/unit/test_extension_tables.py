@@ -21,7 +21,7 @@ NEVER_TOLD_TO_PAGES = {  # of commands and of the journal: no method that a page
     "object_absent", "object_protected", "so_login_required", "pin_already_set", "operation_unsupported",
     "subject_invalid", "module_slow", "outcome_unknown", "key_file_several_keys", "label_unsuitable",
     "rights_refused", "mend_failed", "mend_overwritten",
-    "export_failed", "setting_locked", "setting_invalid",
+    "export_failed", "setting_locked", "setting_invalid", "folder_synchronised", "last_try_unconfirmed",
 }  # fmt: skip
 
 

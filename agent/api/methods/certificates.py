@@ -16,7 +16,6 @@ from agent.signing.filters import Filter
 from agent.signing.fitting import OTHER_DIGEST, Candidate, candidates, left_out, signing_with, warnings
 from agent.texts.errors import error_text
 
-
 _PATIENCE = 5.0  # seconds; a module that hangs is named, and the others are shown
 
 
