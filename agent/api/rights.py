@@ -17,13 +17,13 @@ VIEW = frozenset(
     {
         "certificates", "certificate_cards", "select_certificate", "list_modules", "list_sites",
         "list_journal", "verify_journal", "search_journal", "note_journal", "list_notices",
-        "token_list", "token_changes", "token_objects", "certificate_cards", "search_journal", "list_notices",
+        "token_list", "token_changes", "token_objects",
     }
 )  # fmt: skip
 SIGN = frozenset(
     {
         "sign", "sign_in", "try_signature", "sign_batch", "batch_next", "batch_stop", "sign_file", "sign_files",
-        "try_signature", "upload_begin", "upload_chunk", "upload_end", "upload_ticket", "upload_drop", "download_chunk",
+        "upload_begin", "upload_chunk", "upload_end", "upload_ticket", "upload_drop", "download_chunk",
     }
 )  # fmt: skip
 
