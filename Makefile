@@ -18,8 +18,8 @@ SCREEN := $(if $(DISPLAY),,headless)
 # What the person may say: make demo TOKEN=softhsm BROWSER=firefox; make test ARGS='tests/unit -k journal'.
 TOKEN ?= keyfile
 ARGS ?=
-# Tests wait more than they work, so there are more of them at a time than processors.
-WORKERS ?= $(shell expr 2 '*' $$(nproc))
+# Tests wait more than they work, so there is one of them more at a time than processors.
+WORKERS ?= $(shell expr 1 + $$(nproc))
 # A desktop's own BROWSER variable means something else.
 ifneq ($(origin BROWSER),command line)
 BROWSER :=

@@ -55,11 +55,13 @@ class Watch:
     def until(self, **wanted: str) -> None:
         """Wait until each of these steps has told its status or case (dots of ids as __), in any order."""
         left = {name.replace("__", "."): set(state.split()) for name, state in wanted.items()}
+        told = []
         while left:
             try:
                 row = self._lines.get(timeout=DEADLINE)
             except Empty:
-                raise AssertionError(f"never told: {left}") from None
+                raise AssertionError(f"never told: {left}, but {told}") from None
+            told.append((row["id"], row["case"], row["status"]))
             if {row["status"], row["case"]} & left.get(row["id"], set()):
                 del left[row["id"]]
 

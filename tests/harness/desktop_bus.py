@@ -61,6 +61,7 @@ class DesktopBus:
 
     async def __aexit__(self, *_: object) -> None:
         self._bus.disconnect()
+        await self._bus.wait_for_disconnect()
 
     async def show_icons(self) -> None:
         """The desktop's panel comes up."""

@@ -23,7 +23,7 @@ from agent.certificates.description import describe
 from agent.cli import verify
 from agent.cli.context import Context
 from agent.config import Locations
-from agent.errors import CertificateDamaged, DocumentTooLarge, SignatureDamaged
+from agent.errors import CertificateDamaged, DocumentTooLarge, FileUnreadable, PeroError, SignatureDamaged
 from agent.signing.preview import preview_text
 from agent.trust.path import path_problem
 from agent.verification.reading import read_signature
@@ -109,8 +109,11 @@ def test_a_text_of_nothing_but_marks_is_shown_soon(text: str) -> None:
         assert preview_text(text.encode()) is not None
 
 
-@pytest.mark.parametrize("arguments", [["/dev/zero"], ["SIGNATURE", "--trust", "/dev/zero"]])
-def test_a_device_without_an_end_is_too_large_a_signature(tmp_path: Path, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [(["/dev/zero"], DocumentTooLarge), (["SIGNATURE", "--trust", "/dev/zero"], FileUnreadable)],
+)
+def test_a_device_without_an_end_is_refused(tmp_path: Path, arguments: list[str], refusal: type[PeroError]) -> None:
     (tmp_path / "SIGNATURE").touch()
     context = Context(Locations(state=tmp_path, runtime=tmp_path), {}, "en")
     given = [str(tmp_path / one) if one == "SIGNATURE" else one for one in arguments]
@@ -120,4 +123,4 @@ def test_a_device_without_an_end_is_too_large_a_signature(tmp_path: Path, argume
         result = CliRunner().invoke(verify.command, given, obj=context, standalone_mode=False)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
-    assert isinstance(result.exception, DocumentTooLarge)
+    assert isinstance(result.exception, refusal)

@@ -294,7 +294,7 @@ async def test_an_agent_that_stops_tells_a_command_in_flight(tmp_path: Path) -> 
         return await asyncio.Future()
 
     running.composition.tokens.listing = hang  # type: ignore[method-assign]
-    call = asyncio.ensure_future(client.call("certificates", {}))
+    call = asyncio.ensure_future(client.call("token_list", {}))
     await asyncio.wait_for(asked.wait(), 10)
     await running.agent.stop()
     with pytest.raises(PeroError) as raised:

@@ -69,6 +69,7 @@ async def open_icon(sight: Sight, chosen: Chosen, environment: Mapping[str, str]
             env=dict(environment),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,  # pystray complains there of desktops that show no icons
         )
     except OSError:
         return None

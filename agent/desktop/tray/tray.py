@@ -61,10 +61,9 @@ class Tray:
         if self._running:
             self._running.cancel()
             await asyncio.wait([self._running])
-        for way in (self._bus, self._icon):
-            if way:
-                await way.close()
-        self._bus = self._icon = None
+        if self._icon:
+            await self._icon.close()
+            self._icon = None
         for task in list(self._doing):
             task.cancel()
 
@@ -106,19 +105,20 @@ class Tray:
         from agent.desktop.tray.bus import BusFailed, SessionBus
 
         try:
-            self._bus = await SessionBus.connect(address, self._sight, self._choose)
+            bus = self._bus = await SessionBus.connect(address, self._sight, self._choose)
         except BusFailed as error:
             _log.warning("no_session_bus reason=%s", error)
             return
-        self._bus.show(self._sight)
+        bus.show(self._sight)
         self._bus_tried.set()
         fallback = asyncio.create_task(self._when_nobody_shows_it())
         try:
-            await self._bus.ended()
+            await bus.ended()
             _log.warning("session_bus_gone")
         finally:
             fallback.cancel()
             self._bus = None
+            await bus.close()
 
     async def _when_nobody_shows_it(self) -> None:
         """A bare X11 desktop has no place for items, but may have one for the icons of old."""
