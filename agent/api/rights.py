@@ -2,6 +2,10 @@
 
 They are held here, for whoever calls and by whatever way. They bind Pero: a person who may not sign with it and has a
 token, its PIN and another program signs with that.
+
+Changing one's own PIN or passphrase takes the right to sign: it needs the old one, gives nobody more than they had, and
+whoever signs with a PIN that somebody saw has to be able to change it at once. Where the PIN is not known (unblocking,
+the first one) it takes the right to manage.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ SIGN = frozenset(
     {
         "sign", "sign_in", "try_signature", "sign_batch", "batch_next", "batch_stop", "sign_file", "sign_files",
         "upload_begin", "upload_chunk", "upload_end", "upload_ticket", "upload_drop", "download_chunk",
+        "token_change_pin",
     }
 )  # fmt: skip
 

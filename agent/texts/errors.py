@@ -44,6 +44,8 @@ TRIED = (
     "stale",
     "scope",
 )
+RIGHTS = ("view", "sign", "manage")  # as policy gives them
+
 # Errors whose fact `reason` may be one of our codes; other reasons are the system's own words.
 REASONS: Mapping[str, tuple[str, ...]] = {
     "module_unloadable": ("format", "architecture", "no_library"),
@@ -111,6 +113,8 @@ def worded(name: str, language: str, facts: Mapping[str, Any]) -> dict[str, Any]
         found["reason"] = reason_text(name, language, facts)
     if "return_code" in facts:
         found["return_code"] = in_words(str(facts["return_code"]), language)
+    if name == "right_missing":
+        found["right"] = _right_word(language, str(facts.get("right", "")))
     if "tried" in facts:
         found["tried"] = tried_text(language, str(facts["tried"]))
     return found
@@ -120,6 +124,10 @@ def tried_text(language: str, tried: str) -> str:
     """Who was asked, and why it was in vain: "WHO=REASON; WHO=REASON" in words."""
     pairs = (one.rpartition("=") for one in tried.split("; ") if one)
     return "; ".join(f"{who}: {_tried_word(language, reason)}" for who, _, reason in pairs)
+
+
+def _right_word(language: str, right: str) -> str:
+    return text(f"error.right_missing.right.{right}", language) if right in RIGHTS else right
 
 
 def _tried_word(language: str, reason: str) -> str:

@@ -15,7 +15,8 @@ from agent.api.rights import FREE, SIGN, VIEW, right_for
 from agent.api.settings import lock
 from agent.config import Settings, load_settings, save_settings
 from agent.errors import SettingsDamaged
-from agent.policy import Policy, Rights, load_policy, this_user
+from agent.policy import RIGHTS, Policy, Rights, load_policy, this_user
+from agent.texts.errors import error_text
 from tests.harness.core import Core
 
 
@@ -71,8 +72,23 @@ async def test_who_may_only_view_signs_nothing_by_page_or_command(tmp_path: Path
 async def test_who_may_not_manage_changes_no_token_and_no_rule(tmp_path: Path) -> None:
     core = Core(tmp_path)
     core.services.rights = frozenset({"view", "sign"})
-    for method in ("token_delete", "token_change_pin", "add_module", "add_key_file", "forget_site", "block_site"):
+    for method in ("token_delete", "token_unblock", "token_set_pin", "add_module", "add_key_file", "forget_site"):
         assert facts(await core.call(core.command(), method, {})) == ("right_missing", {"right": "manage"})
+
+
+async def test_ones_own_pin_can_be_changed_by_whoever_may_sign_and_by_nobody_who_may_only_look(tmp_path: Path) -> None:
+    core = Core(tmp_path)
+    core.services.rights = frozenset({"view", "sign"})
+    assert facts(await core.call(core.command(), "token_change_pin", {}))[0] == "bad_parameters"
+    core.services.rights = frozenset({"view"})
+    assert facts(await core.call(core.command(), "token_change_pin", {})) == ("right_missing", {"right": "sign"})
+
+
+@pytest.mark.parametrize(("language", "words"), [("ru", "подписывать"), ("en", "to sign")])
+def test_the_right_that_is_missing_is_named_in_the_persons_language(language: str, words: str) -> None:
+    assert words in error_text("right_missing", language, {"right": "sign"})
+    every = [error_text("right_missing", language, {"right": right}) for right in RIGHTS]
+    assert len(set(every)) == len(RIGHTS)
 
 
 async def test_signing_can_be_paused_by_whoever_has_no_right_at_all(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from agent.diagnostics.base import AREAS, STATUSES
 from agent.diagnostics.probes.system import SYSTEMS
 from agent.errors import ERRORS, PeroError
 from agent.texts.catalogue import DOMAINS, LANGUAGES, language_of, plural, text
-from agent.texts.errors import REASONS, SYSTEM
+from agent.texts.errors import REASONS, RIGHTS, SYSTEM
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_]+)+")
@@ -115,6 +115,7 @@ def test_every_error_is_worded_and_nothing_else_is() -> None:
     wanted = {f"error.{error.name}.{part}" for error in ERRORS for part in ("text", "advice")}
     wanted |= {f"error.{name}.reason.{reason}" for name, reasons in REASONS.items() for reason in reasons}
     wanted |= {f"system.{name}" for name in SYSTEM.values()}
+    wanted |= {f"error.right_missing.right.{right}" for right in RIGHTS}
     assert set(messages("en", "errors")) == wanted
 
 
