@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from agent.certificates import holder, names
+from agent.certificates import names
 from agent.certificates.chain import chain_for
 from agent.certificates.demo import load_profile
 from agent.certificates.description import Description, describe
@@ -61,16 +61,3 @@ def path(leaf: Description, beside: Sequence[bytes], known: Sequence[bytes]) -> 
             break
         found.append(describe(above[0]))
     return found
-
-
-def successor(one: Description, others: Sequence[Description]) -> Description | None:
-    """The certificate of the same holder that ends last, where it ends later; holders are told by name and numbers."""
-    who = one.owner, holder.numbers(one)
-    later = [
-        other
-        for other in others
-        if other.not_after > one.not_after
-        and other.not_before > one.not_before
-        and (other.owner, holder.numbers(other)) == who
-    ]
-    return max(later, key=lambda other: other.not_after, default=None)

@@ -1,8 +1,9 @@
 """When certificates end that were seen here, on tokens that are out too, and what is to be told of it (R13).
 
-Of each certificate its owner, serial numbers and dates are remembered, and nothing else. What is told is told once at
-each threshold. A telling that lies in the future of the clock was made by another clock than this one: it counts again
-when its time comes, so that a clock that went wrong and right again neither repeats nor swallows anything.
+Of each certificate its owner, serial numbers and dates are remembered, and a tag by which a newer one of the same owner
+and role is known: what is replaced already is not told of. What is told is told once at each threshold. A telling that
+lies in the future of the clock was made by another clock than this one: it counts again when its time comes, so that a
+clock that went wrong and right again neither repeats nor swallows anything.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from agent.certificates.description import describe
+from agent.certificates.succession import tag_of
 from agent.config import write_private
 from agent.errors import CertificateDamaged, FileUnwritable
 from agent.model import KEY_FILES, CertificateEntry, Listing
@@ -42,6 +44,8 @@ class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
     not_after: Moment
     key_not_after: Moment | None = None  # end of the private key's own period
     told: dict[int, Moment] = {}  # threshold in days: when
+    begin: Moment | None = None  # of the certificate; None: not known, written by an older Pero
+    use: str = ""  # `succession.tag_of`
 
     @property
     def end(self) -> datetime:
@@ -52,6 +56,12 @@ class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
     def what(self) -> str:
         """What ends then: "certificate" or "key"."""
         return "certificate" if self.end == self.not_after else "key"
+
+    def replaces(self, other: Ending, now: datetime) -> bool:
+        """Whether the same person can sign with this one in the same role, and longer."""
+        if not self.use or (self.owner, self.use) != (other.owner, other.use):
+            return False
+        return self.begin is not None and self.begin <= now < self.end and self.end > other.end
 
 
 class Due(NamedTuple):
@@ -100,8 +110,10 @@ class Endings:
 
     def due(self, thresholds: Sequence[int]) -> tuple[Due, ...]:
         """What is to be told at this moment, the nearest end first."""
-        found = [_due(number, one, thresholds, self._now()) for number, one in enumerate(self._endings)]
-        return tuple(sorted((one for one in found if one is not None), key=lambda one: one.ending.end))
+        now = self._now()
+        found = [_due(number, one, thresholds, now) for number, one in enumerate(self._endings)]
+        due = [one for one in found if one is not None and not self._is_replaced(one.ending, now)]
+        return tuple(sorted(due, key=lambda one: one.ending.end))
 
     def told(self, what: Iterable[Due]) -> None:
         changed = list(self._endings)
@@ -109,6 +121,9 @@ class Endings:
             told = {**changed[one.number].told, one.threshold: self._now()}
             changed[one.number] = msgspec.structs.replace(changed[one.number], told=told)
         self._keep(changed, hear=False)
+
+    def _is_replaced(self, ending: Ending, now: datetime) -> bool:
+        return any(one.replaces(ending, now) for one in self._endings)
 
     def _ending(self, entry: CertificateEntry) -> Ending | None:
         if entry.has_key is False:
@@ -165,7 +180,15 @@ def _read(entry: CertificateEntry) -> Ending | None:
     if is_authority(found):
         return None
     place = "" if entry.token.module == KEY_FILES else entry.token.serial or "?"
-    return Ending(found.owner, found.serial, place, found.not_after, found.usage.key_not_after)
+    return Ending(
+        found.owner,
+        found.serial,
+        place,
+        found.not_after,
+        found.usage.key_not_after,
+        begin=max(found.not_before, found.usage.key_not_before or found.not_before),
+        use=tag_of(found),
+    )
 
 
 def _due(number: int, one: Ending, thresholds: Sequence[int], now: datetime) -> Due | None:

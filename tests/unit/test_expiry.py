@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.config import Settings
 from agent.desktop.expiry import Reminders
 from agent.errors import Fact
 from agent.model import KEY_FILES, CertificateEntry, Listing, ModuleFault, TokenState
 from agent.signing.expiry import Ending, Endings, is_quiet
+from tests.harness.core import certificate
 from tests.harness.keyfiles import make_identity
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -106,7 +110,9 @@ def test_tokens_that_are_out_count_and_nothing_but_owner_serials_and_dates_is_ke
     (one,) = again.all()
     assert (one.owner, one.token) == ("Anna", "77")
     assert (tmp_path / "endings.json").stat().st_mode & 0o777 == 0o600
-    assert set(Ending.__struct_fields__) == {"owner", "serial", "token", "not_after", "key_not_after", "told"}
+    kept = {"owner", "serial", "token", "not_after", "key_not_after", "told", "begin", "use"}
+    assert set(Ending.__struct_fields__) == kept
+    assert len(one.use) == 4  # too short for a number to be found out by trying
 
 
 def test_what_was_deleted_from_a_token_or_from_the_key_files_is_forgotten(endings: Endings) -> None:
@@ -138,6 +144,67 @@ def test_a_clock_that_was_ahead_swallows_nothing(endings: Endings, clock: Clock)
     assert kinds(endings) == [("certificate_ended", 0)]
     clock.now = right + 11 * DAY
     assert kinds(endings) == [("certificate_ends", 60)]
+
+
+INN, INN_LE, OGRN, SNILS = "1.2.643.3.131.1.1", "1.2.643.100.4", "1.2.643.100.1", "1.2.643.100.3"
+CITIZEN = ((INN, "500100732259"), (SNILS, "11223344595"))
+COMPANY = (*CITIZEN, (INN_LE, "7707083893"), (OGRN, "1027700132195"))
+
+
+def issued(begins: datetime, days: int, *subject: tuple[str, str], owner: str = "Anna") -> bytes:
+    return certificate(ec.generate_private_key(ec.SECP256R1()), owner, begins=begins, days=days, subject=subject)
+
+
+def on(place: TokenState, *ders: bytes) -> Listing:
+    entries = tuple(CertificateEntry(hashlib.sha256(der).hexdigest(), der, place, True) for der in ders)
+    return Listing(entries, (place,), ())
+
+
+def test_what_a_newer_certificate_replaces_is_not_told_of_wherever_that_lies(endings: Endings, clock: Clock) -> None:
+    endings.saw(on(token("77"), issued(clock.now - 300 * DAY, 320, *CITIZEN)))
+    assert kinds(endings, tell=False) == [("certificate_ends", 30)]
+    endings.saw(on(token("78"), issued(clock.now - DAY, 365, *CITIZEN)))  # the old one's token is out
+    assert kinds(endings, tell=False) == []
+    assert len(endings.all()) == 2
+
+
+@pytest.mark.parametrize(
+    ("begins", "days", "subject", "owner"),
+    [
+        (-1, 365, COMPANY, "Anna"),  # another role
+        (-1, 365, ((INN, "500100732259"), (SNILS, "00000000000")), "Anna"),  # a namesake
+        (-1, 365, CITIZEN, "Boris"),
+        (5, 365, CITIZEN, "Anna"),  # it has not begun
+        (-300, 310, CITIZEN, "Anna"),  # it ends before
+        (-400, 399, CITIZEN, "Anna"),  # it is over
+    ],
+)
+def test_what_no_newer_certificate_of_the_same_role_replaces_is_told_of(
+    endings: Endings, clock: Clock, begins: int, days: int, subject: tuple[tuple[str, str], ...], owner: str
+) -> None:
+    old = issued(clock.now - 300 * DAY, 320, *CITIZEN)
+    other = issued(clock.now + begins * DAY, days, *subject, owner=owner)
+    endings.saw(on(token("77"), old, other))
+    serial = next(one.serial for one in endings.all() if one.not_after.date() == (clock.now + 20 * DAY).date())
+    assert serial in [one.ending.serial for one in endings.due(THRESHOLDS)]
+
+
+def test_a_replaced_certificate_is_told_of_again_once_the_newer_one_was_deleted(endings: Endings, clock: Clock) -> None:
+    old = issued(clock.now - 300 * DAY, 320, *CITIZEN)
+    endings.saw(on(token("77"), old, issued(clock.now - DAY, 365, *CITIZEN)))
+    assert kinds(endings) == []
+    endings.saw(on(token("77"), old))
+    assert kinds(endings) == [("certificate_ends", 30)]
+
+
+def test_what_an_older_pero_remembered_is_told_of(tmp_path: Path, clock: Clock) -> None:
+    """Its lines have no tag: they replace nothing, and nothing replaces them until they are seen again."""
+    end = f"{clock.now + 20 * DAY:%Y-%m-%dT%H:%M:%SZ}"
+    lines = [{"owner": "Anna", "serial": "01", "token": "1", "not_after": end}]
+    (tmp_path / "endings.json").write_text(json.dumps(lines))
+    endings = Endings(tmp_path / "endings.json", clock)
+    endings.saw(on(token("78"), issued(clock.now - DAY, 365)))
+    assert kinds(endings) == [("certificate_ends", 30)]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[[[", b'[{"owner":1}]', b"\xff", b"[" * 100_000])

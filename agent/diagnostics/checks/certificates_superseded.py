@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from agent.certificates.succession import successor
 from agent.diagnostics.base import Check, Finding
-from agent.diagnostics.held import held, successor
+from agent.diagnostics.held import held
 from agent.diagnostics.probe import Probe
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.certificates.description import Description
+from agent.certificates.succession import successor
 from agent.diagnostics.base import Check, Finding
-from agent.diagnostics.held import is_demo, of_row, successor
+from agent.diagnostics.held import is_demo, of_row
 from agent.diagnostics.probe import Probe
 from agent.errors import Fact
 
