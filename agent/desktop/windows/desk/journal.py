@@ -6,7 +6,6 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QInputDialog,
     QPlainTextEdit,
     QPushButton,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from agent.desktop.windows import style
+from agent.desktop.windows.desk.flow import Flow
 from agent.desktop.windows.desk.journal_export import ExportRow
 from agent.desktop.windows.desk.journal_filters import Filters
 from agent.desktop.windows.desk.journal_table import EntryTable, NoticeTable
@@ -76,16 +76,12 @@ class Content(Page):
         layout.addWidget(self._export)
         return tab
 
-    def _buttons(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _buttons(self) -> Flow:
         self._older = self._button("older", self._ask_older)
         self._note = self._button("note", self._write_note)
         export = self._button("export", lambda: self._export.begin(self._filters.sought()))
         check = self._button("check", self._check)
-        for button in (self._older, self._note, export, check):
-            row.addWidget(button)
-        row.addStretch(1)
-        return row
+        return Flow(self._older, self._note, export, check)
 
     def _button(self, name: str, pressed: Any) -> QPushButton:
         button = QPushButton(self.wording(f"desk.journal.{name}"))

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from PySide6.QtCore import QDate, QTimer, Signal
-from PySide6.QtWidgets import QComboBox, QDateEdit, QGridLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QDateEdit, QLineEdit, QVBoxLayout, QWidget
 
 from agent.desktop.windows import style, widgets
+from agent.desktop.windows.desk.flow import Flow
 from agent.desktop.windows.wording import Wording
 from agent.records.query import MAX_WORDS
 from agent.texts.visible import visible
@@ -41,16 +42,13 @@ class Filters(QWidget):
         self._site = self._choice("site", [(wording("desk.journal.any_site"), "")])
         self._period = self._choice("period", [(wording(f"desk.journal.period.{name}"), name) for name in _PERIODS])
         self._since, self._until = self._day("since"), self._day("until")
-        layout = QGridLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(style.GAP)
-        layout.addWidget(self._words, 0, 0, 1, 3)
+        layout.addWidget(self._words)
         choices = {"kind": self._kind, "site": self._site, "period": self._period}
-        for column, (name, choice) in enumerate(choices.items()):
-            layout.addWidget(self._labelled(name, choice), 1, column)
-            layout.addWidget(choice, 2, column)
-        layout.addWidget(self._since, 3, 1)
-        layout.addWidget(self._until, 3, 2)
+        labelled = (self._labelled(name, choice) for name, choice in choices.items())
+        layout.addLayout(Flow(*labelled, self._since, self._until))
         self._period.currentIndexChanged.connect(self._show_days)
         self._show_days()
 
@@ -92,12 +90,18 @@ class Filters(QWidget):
         box.currentIndexChanged.connect(lambda _row: self._timer.start(0))
         return box
 
-    def _labelled(self, name: str, choice: QComboBox) -> QLabel:
+    def _labelled(self, name: str, choice: QComboBox) -> QWidget:
         """Screen readers on Linux know a list by its label alone."""
-        label = widgets.label(self._wording(f"desk.journal.{name}"))
+        label = widgets.label(self._wording(f"desk.journal.{name}"), wrap=False)
         label.setBuddy(choice)
         style.set_faint(label)
-        return label
+        pair = QWidget()
+        layout = QVBoxLayout(pair)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.GAP // 2)
+        layout.addWidget(label)
+        layout.addWidget(choice)
+        return pair
 
     def _day(self, name: str) -> QDateEdit:
         edit = QDateEdit(QDate.currentDate())

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QListWidget,
     QPushButton,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from agent.desktop.windows import style
+from agent.desktop.windows.desk.flow import Flow
 from agent.desktop.windows.wording import Wording
 from agent.texts.visible import visible
 
@@ -46,17 +46,13 @@ class ListEditor(QWidget):
         self._list.currentRowChanged.connect(lambda _: self._update())
         self._list.itemActivated.connect(lambda _: self._change())
         layout.addWidget(self._list)
-        row = QHBoxLayout()
         self.add, self.alter, self.remove, self.up = (
             self._button(name, done)
             for name, done in (
                 ("add", self._add), ("change", self._change), ("remove", self._remove), ("up", self._move_up),
             )
         )  # fmt: skip
-        for button in (self.add, self.alter, self.remove, self.up):
-            row.addWidget(button)
-        row.addStretch(1)
-        layout.addLayout(row)
+        layout.addLayout(Flow(self.add, self.alter, self.remove, self.up))
         self._update()
 
     def put(self, values: list[Any]) -> None:

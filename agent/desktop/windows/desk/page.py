@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from agent.desktop.windows import style
 from agent.desktop.windows.desk.client import AgentClient
@@ -26,7 +27,8 @@ class Place(NamedTuple):
 class Page(QWidget):
     """A subclass fills `body`. `shown` is called whenever the page comes up, `take_files` when files were given to it.
 
-    Its title is the key `desk.page.NAME`; `self.banner` says what happened, to screen readers too.
+    Its title is the key `desk.page.NAME`; `self.banner` says what happened, to screen readers too. Where the window is
+    smaller than `body` can be, it is scrolled; the banner stays in sight.
     """
 
     def __init__(self, place: Place) -> None:
@@ -39,9 +41,16 @@ class Page(QWidget):
         layout.setContentsMargins(style.MARGIN, style.MARGIN, style.MARGIN, style.MARGIN)
         layout.setSpacing(style.GAP)
         layout.addWidget(self.banner)
-        self.body = QVBoxLayout()
+        ground = Ground()
+        self.body = QVBoxLayout(ground)
+        self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(style.GAP)
-        layout.addLayout(self.body, 1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it goes along with the focus
+        area.setWidget(ground)
+        layout.addWidget(area, 1)
 
     def shown(self) -> None:
         """The page came up: read anew what may have changed."""
@@ -51,3 +60,11 @@ class Page(QWidget):
 
     def say_error(self, error: PeroError) -> None:
         self.banner.say("error", self.wording.error(error.name, error.facts))
+
+
+class Ground(QWidget):
+    """What is scrolled: as high as its parts must be at that width, not as high as they would like to be."""
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        layout = self.layout()
+        return layout.totalMinimumHeightForWidth(width) if layout is not None else super().heightForWidth(width)
