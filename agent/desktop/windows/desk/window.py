@@ -6,13 +6,14 @@ import os
 import socket
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QStackedWidget, QWidget
+from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from agent.config import load_settings, locations
 from agent.desktop.windows import style
 from agent.desktop.windows.desk import pages
 from agent.desktop.windows.desk.client import AgentClient
+from agent.desktop.windows.desk.navigation import Navigation
 from agent.desktop.windows.desk.page import Page, Place
 from agent.desktop.windows.run import start_toolkit
 from agent.desktop.windows.wording import Wording
@@ -20,6 +21,7 @@ from agent.errors import PeroError
 from agent.texts.catalogue import language_of
 
 _SIZE = QSize(940, 640)  # logical pixels; what it would like to have
+_ROOMY = 620  # logical pixels; a narrower window leaves the names of its pages out
 _FIRST = "certificates"
 
 
@@ -32,16 +34,10 @@ class DeskWindow(QWidget):
         self._made: dict[str, Page] = {}
         self._names = list(pages.PAGES)
         self.setWindowTitle("Pero")
-        self._list = QListWidget()
-        self._list.setAccessibleName(wording("desk.pages"))
+        self._list = Navigation(self._names, wording)
         self._stack = QStackedWidget()
         for index, name in enumerate(self._names):
-            item = QListWidgetItem(wording(f"desk.page.{name}"))
-            item.setSizeHint(QSize(0, self.fontMetrics().height() + 2 * style.GAP))
-            self._list.addItem(item)
             QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self, activated=lambda name=name: self.go(name))  # type: ignore[call-overload]
-        self._fit_list()
-        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -67,20 +63,16 @@ class DeskWindow(QWidget):
         """Every page anew, in this language; the same page stays up."""
         wording = Wording(language_of(os.environ, setting))
         self._place = self._place._replace(wording=wording)
-        self._list.setAccessibleName(wording("desk.pages"))
-        for row, name in enumerate(self._names):
-            self._list.item(row).setText(wording(f"desk.page.{name}"))
-        self._fit_list()
+        self._list.speak(wording)
         made, self._made = self._made, {}
         self._chosen(self._list.currentRow())
         for page in made.values():
             self._stack.removeWidget(page)
             page.deleteLater()
 
-    def _fit_list(self) -> None:
-        words = [self._list.item(row).text() for row in range(self._list.count())]
-        widest = max(self.fontMetrics().horizontalAdvance(word) for word in words)
-        self._list.setFixedWidth(widest + 4 * style.GAP)
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._list.set_narrow(self.width() < _ROOMY)
 
     def come_up(self) -> None:
         """To the front, wherever it was."""
