@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 _PROGRAM = """
-from agent.desktop.windows.run import start_toolkit
+from agent.desktop.windows.toolkit import start_toolkit
 application = start_toolkit()
 from PySide6.QtWidgets import QLabel
 label = QLabel("x")

@@ -15,7 +15,7 @@ from agent.desktop.windows.desk import pages
 from agent.desktop.windows.desk.client import AgentClient
 from agent.desktop.windows.desk.navigation import Navigation
 from agent.desktop.windows.desk.page import Page, Place
-from agent.desktop.windows.run import start_toolkit
+from agent.desktop.windows.toolkit import start_toolkit
 from agent.desktop.windows.wording import Wording
 from agent.errors import PeroError
 from agent.texts.catalogue import language_of
