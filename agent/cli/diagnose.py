@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent import config
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.diagnose_options import Further, further_options
 from agent.cli.exits import Exit
@@ -53,7 +52,7 @@ def command(
     if window:
         from agent.cli import diagnose_window
 
-        return _exit(context.run(diagnose_window.show(context, partial(_found, context, areas))))
+        return _exit(context.run(diagnose_window.show(context, areas)))
     begun = time.monotonic()
     findings = context.run(_found(context, areas))
     seconds = time.monotonic() - begun
@@ -114,9 +113,6 @@ def _say(lines: Iterable[tuple[str, str]]) -> None:
 
 
 async def _found(context: Context, areas: tuple[str, ...]) -> list[Finding]:
-    from agent.diagnostics import base
-    from agent.diagnostics.checks import CHECKS
-    from agent.diagnostics.probe import Machine
+    from agent.cli import doctor
 
-    async with Machine(context.locations, context.environment, context.session, config.VERSION) as machine:
-        return await base.run(CHECKS, machine, areas=areas)
+    return await doctor.look(context, areas)

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+Scope = Literal["full", "quick", "guide"]  # all checks; local and quick ones; those and the clock, for a first look
+
 
 class Mendable(msgspec.Struct, frozen=True):
     """A repair that Pero can make, and the lines that say what it would do."""
@@ -33,7 +35,14 @@ class ShowDoctor(msgspec.Struct, frozen=True, tag_field="say", tag="doctor"):
 
 
 class Examining(msgspec.Struct, frozen=True, tag_field="say", tag="examining"):
-    """The machine is being looked at: what is shown may be over."""
+    """The machine is being looked at: what is shown may be over. How many checks of how many are done."""
+
+    done: int = 0
+    total: int = 0  # 0: not known yet
+
+
+class Stopped(msgspec.Struct, frozen=True, tag_field="say", tag="stopped"):
+    """The look was broken off: what was shown before is what there is."""
 
 
 class Examined(msgspec.Struct, frozen=True, tag_field="say", tag="examined"):
@@ -55,6 +64,12 @@ class Told(msgspec.Struct, frozen=True, tag_field="say", tag="told"):
 class ExamineAgain(msgspec.Struct, frozen=True, tag_field="say", tag="examine_again"):
     """The person wants the machine looked at anew."""
 
+    scope: Scope = "full"
+
+
+class StopExamining(msgspec.Struct, frozen=True, tag_field="say", tag="stop_examining"):
+    """The person does not want to wait for the end of a look. Not heeded while something is being mended."""
+
 
 class MendThis(msgspec.Struct, frozen=True, tag_field="say", tag="mend_this"):
     """The person read what would be done, and agreed."""
@@ -68,5 +83,5 @@ class SaveReport(msgspec.Struct, frozen=True, tag_field="say", tag="save_report"
     path: str
 
 
-ToDoctor = ShowDoctor | Examining | Examined | Told
-FromDoctor = ExamineAgain | MendThis | SaveReport
+ToDoctor = ShowDoctor | Examining | Examined | Stopped | Told
+FromDoctor = ExamineAgain | StopExamining | MendThis | SaveReport

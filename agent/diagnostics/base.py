@@ -67,21 +67,33 @@ async def run(
     deadline: float = DEADLINE,
     areas: Collection[str] = (),
     only: Collection[str] = (),
+    told: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
     """The findings of all checks, in their order; the checks run side by side. `deadline`: seconds for each.
 
     `areas`, `only` (ids): what these tell; what they stand on is examined all the same, and not told.
+    `told` is called whenever a check is done: how many are, and how many there are.
     """
     wanted = [check for check in checks if (not areas or check.area in areas) and (not only or check.id in only)]
     tasks: dict[str, asyncio.Task[list[Finding]]] = {}
     for check in _with_required(checks, wanted):
         tasks[check.id] = asyncio.create_task(_after_required(check, tasks.copy(), probe, deadline))
+    if told is not None:
+        _count_done(tasks.values(), told)
     try:
         await asyncio.gather(*tasks.values())
     finally:
         for task in tasks.values():
             task.cancel()
     return _to_roots(_each_error_once([finding for check in wanted for finding in tasks[check.id].result()]))
+
+
+def _count_done(tasks: Collection[asyncio.Task[list[Finding]]], told: Callable[[int, int], None]) -> None:
+    def count(_: object) -> None:
+        told(sum(task.done() for task in tasks), len(tasks))
+
+    for task in tasks:
+        task.add_done_callback(count)
 
 
 def _each_error_once(findings: Sequence[Finding]) -> list[Finding]:

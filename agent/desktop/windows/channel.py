@@ -72,7 +72,7 @@ class Channel(QObject):
             self.document.emit(message)
         elif isinstance(message, messages.Progressed):
             self.progressed.emit(message)
-        elif isinstance(message, doctor_messages.Examining | doctor_messages.Examined | doctor_messages.Told):
+        elif isinstance(message, doctor_messages.ToDoctor) and not isinstance(message, doctor_messages.ShowDoctor):
             self.doctor.emit(message)
 
     def _read_control(self) -> None:

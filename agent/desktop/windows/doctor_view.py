@@ -24,6 +24,7 @@ _COLOURS = {
     "not_applicable": "#747d84",
 }
 _MARKS = {"ok": "✓", "warning": "!", "error": "✕", "unknown": "?", "not_applicable": "–"}
+_LEAST = 4  # lines of the list and of the details that are always seen
 _ROW = Qt.ItemDataRole.UserRole
 
 
@@ -37,6 +38,7 @@ class DoctorView(QWidget):
         self._wording = wording
         self._repairs: Mapping[str, Mendable] = {}
         self._since: tuple[str, ...] = ()
+        self._rows: tuple[Row, ...] = ()
         self.summary = widgets.label("")
         style.set_font(self.summary, bold=True)
         self.list = QListWidget()
@@ -51,6 +53,8 @@ class DoctorView(QWidget):
         self.details.setTabChangesFocus(True)
         self.details.setAccessibleName(wording("doctor.details"))
         parts = QSplitter(Qt.Orientation.Vertical)
+        for part in (self.list, self.details):
+            part.setMinimumHeight(_LEAST * self.fontMetrics().height())
         parts.addWidget(self.list)
         parts.addWidget(self.details)
         parts.setStretchFactor(0, 3)
@@ -74,11 +78,21 @@ class DoctorView(QWidget):
         before = self._row()
         self._repairs = {one.remedy: one for one in examined.repairs}
         self._since = examined.since
+        self._rows = examined.rows
         self.summary.setText(visible(examined.summary))
         self.list.clear()
         for row in examined.rows:
             self.list.addItem(self._item(row))
         self._select(examined.rows, before)
+
+    def forget_repairs(self) -> None:
+        self._repairs = {}
+
+    def report(self) -> str:
+        """All of it in plain text, for the clipboard."""
+        status = {row.status: self._wording(f"doctor.status.{row.status}") for row in self._rows}
+        about = (f"{status[row.status]}. {self._about(row)}" for row in self._rows)
+        return "\n\n".join([self.summary.text(), *about])
 
     def _select(self, rows: Sequence[Row], before: Row | None) -> None:
         same = (index for index, row in enumerate(rows) if before is not None and row.id == before.id)

@@ -11,6 +11,7 @@ PAGES: dict[str, str] = {
     "sign": "agent.desktop.windows.desk.sign",
     "verify": "agent.desktop.windows.desk.verify",
     "journal": "agent.desktop.windows.desk.journal",
+    "diagnosis": "agent.desktop.windows.desk.diagnosis",
     "sites": "agent.desktop.windows.desk.sites",
     "settings": "agent.desktop.windows.desk.settings",
 }
