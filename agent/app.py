@@ -11,7 +11,7 @@ import logging
 import logging.handlers
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,7 @@ from agent.transport.client import encode_request
 from agent.trust.anchors import read_anchors
 from agent.trust.material import MaterialClient
 from agent.trust.path import path_problem
+from agent.trust.states import States
 
 if TYPE_CHECKING:
     from agent.diagnostics.probe import Probe
@@ -91,7 +92,8 @@ class Composition:
         self.policy = load_policy() if policy is None else policy
         settings = self.policy.over(load_settings(places.settings))
         self.language = language_of(environment, settings.language)
-        self.prompter: Prompter = WindowPrompter(environment) if prompter is None else prompter
+        self._windows = WindowPrompter(environment)
+        self.prompter: Prompter = self._windows if prompter is None else prompter
         self.journal = Journal(places.journal, now, system_log())
         self.tokens = TokenPool(
             lambda: find_modules(_added_modules(places, self.policy)),
@@ -108,7 +110,8 @@ class Composition:
         self.endings = Endings(places.endings, now)
         self.tokens.heard = lambda listing: _soon(self.endings.saw, listing)
         self.timestamps = TimestampClient(current, environment, now, path_problem, read_anchors)
-        self.material = MaterialClient(current, environment, now)
+        states = States(places.states, now)
+        self.material = MaterialClient(current, environment, now, states)
         levels = Levels(self.timestamps, self.material, lambda: check_reachable(current(), environment))
         paused = Pause(places.pause)
         queue = queue or PersonQueue(pause=paused)
@@ -131,7 +134,10 @@ class Composition:
             notices=lambda: [msgspec.structs.asdict(notice) for notice in Notices(places.notices).all()],
             environment=environment,
             rights=self.policy.rights.of(*this_user()),
+            states=states,
+            ask_state=self._ask_state,
             applied=self.apply,
+            expect_person=self._windows.expect,
         )
         self.services.signing.change_pin = self.services.managing.change_pin
         self.services.signing.default_certificate = self.services.origins.certificate
@@ -147,6 +153,9 @@ class Composition:
         self.services.uploads.limit = settings.upload_bytes
         for told in self.told_of_settings:
             told(settings)
+
+    async def _ask_state(self, certificate: bytes, known: Sequence[bytes]) -> None:
+        await self.material.material(certificate, known, ())
 
     def look_quickly(self) -> None:
         """From now on failed requests of pages are explained, and the extension may ask how the machine is."""
@@ -164,6 +173,7 @@ class Composition:
 
     async def close(self) -> None:
         await self.services.signing.follow_ups.close()
+        await self._windows.close()
         await self.services.quick_look.close()
         self.services.uploads.close()
         await self.tokens.close()
@@ -269,7 +279,7 @@ def _keeper(composition: Composition, tell: Callable[[str, dict[str, Fact]], Non
         composition.policy.journal_days,
         archive_folder(composition.policy, services.locations),
         services.now,
-        lambda folder: tell("journal_unarchived", {"folder": folder}),
+        tell,
     )
 
 

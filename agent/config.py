@@ -87,6 +87,11 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "endings.json"
 
     @property
+    def states(self) -> Path:
+        """What was last learned about revocation, by certificate."""
+        return self.state / "certificate-states.json"
+
+    @property
     def lock(self) -> Path:
         return self.state / "agent.lock"
 

@@ -19,7 +19,7 @@ FREE = frozenset(
 )  # fmt: skip
 VIEW = frozenset(
     {
-        "certificates", "certificate_cards", "select_certificate", "list_modules", "list_sites",
+        "certificates", "certificate_cards", "certificate_state", "select_certificate", "list_modules", "list_sites",
         "list_journal", "verify_journal", "search_journal", "note_journal", "list_notices",
         "token_list", "token_changes", "token_objects",
     }

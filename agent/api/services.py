@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from agent.signing.managing import Managing
 from agent.signing.procedure import Signing
 from agent.signing.queue import PersonQueue
 from agent.tokens.pool import TokenPool
+from agent.trust.states import States
 
 
 def _no_agent() -> None:
@@ -29,6 +30,14 @@ def _no_agent() -> None:
 
 def _nothing(_settings: Settings) -> None:
     """Nothing of them is kept anywhere."""
+
+
+async def _unasked(_certificate: bytes, _known: Sequence[bytes]) -> None:
+    raise NotRunning()
+
+
+def _nobody() -> None:
+    """No window is made ready."""
 
 
 async def _no_desk(_page: str, _files: tuple[str, ...]) -> None:
@@ -57,9 +66,13 @@ class Services:
     batches: Batches = dataclasses.field(default_factory=Batches)
     quick_look: QuickLook = dataclasses.field(default_factory=QuickLook)
     notices: Callable[[], list[Any]] = list  # what the person was told by notifications, oldest first
+    states: States | None = None  # what was learned about revocation; None: of the state folder
+    ask_state: Callable[[bytes, Sequence[bytes]], Awaitable[None]] = _unasked  # those who revoke: DER, known issuers
     open_desk: Callable[[str, tuple[str, ...]], Awaitable[None]] = _no_desk  # a page of Pero's window, and files for it
+    expect_person: Callable[[], None] = _nobody  # somebody is likely to be asked soon: a window is made ready
     applied: Callable[[Settings], None] = _nothing  # what was changed in the settings takes effect
     stop: Callable[[], None] = _no_agent  # ends the agent once the loop comes round to it
 
     def __post_init__(self) -> None:
         self.index = Index(self.locations.journal_index, self.journal)
+        self.states = self.states or States(self.locations.states, self.now)

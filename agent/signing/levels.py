@@ -122,11 +122,12 @@ def with_level(error: PeroError, level: Level) -> PeroError:
 
 def check_certificate(options: SignatureOptions, certificate: Description) -> None:
     """Before the PIN is used. Raises RevocationUnaddressed where the certificate can never have level LT."""
-    if options.level == "lt" and not options.fallback and not _names_revocation(certificate):
+    if options.level == "lt" and not options.fallback and not names_revocation(certificate):
         raise RevocationUnaddressed(thumbprint=certificate.thumbprint, possible_level="t")
 
 
-def _names_revocation(certificate: Description) -> bool:
+def names_revocation(certificate: Description) -> bool:
+    """Whether it says where its state could be asked for."""
     try:
         found = extensions.of_certificate(certificate.der)
     except ValueError:

@@ -33,6 +33,7 @@ from agent.timestamp.token import WrongToken, read_certificates
 from agent.timestamp.web import Unreached, Web
 from agent.trust import bundle, crl, ocsp
 from agent.trust.lists import ListCache
+from agent.trust.states import States
 from agent.trust.status import Revoked, Unusable
 
 EACH_SECONDS = 10.0  # for one address
@@ -47,15 +48,20 @@ Found = TypeVar("Found")
 
 
 class MaterialClient:
-    """`settings` are read anew for each signature; `environment` may name proxies."""
+    """`settings` are read anew for each signature; `environment` may name proxies; `states` is told what is learned."""
 
     def __init__(
-        self, settings: Callable[[], Settings], environment: Mapping[str, str], now: Callable[[], datetime]
+        self,
+        settings: Callable[[], Settings],
+        environment: Mapping[str, str],
+        now: Callable[[], datetime],
+        states: States | None = None,
     ) -> None:
         self._settings = settings
         self._environment = environment
         self._now = now
         self._lists = ListCache(now)
+        self._states = states
 
     async def material(self, certificate: bytes, chain: Sequence[bytes], tokens: Sequence[bytes]) -> Material:
         """For the signer's certificate (DER), with those of its issuers that are at hand, and for the time-stamp tokens
@@ -66,7 +72,7 @@ class MaterialClient:
         settings = self._settings()
         allowed = networks(settings.certificate_networks)
         async with Web(settings.proxy, self._environment, guarded=allowed) as web:
-            gathering = _Gathering(web, self._lists, self._now)
+            gathering = _Gathering(web, self._lists, self._now, self._states)
             await gathering.add(describe(certificate), chain)
             for token in tokens:
                 authority, carried = _authority(token)
@@ -85,7 +91,8 @@ def _authority(token: bytes) -> tuple[Description, tuple[bytes, ...]]:
 class _Gathering:
     """What was found for one signature so far."""
 
-    def __init__(self, web: Web, lists: ListCache, now: Callable[[], datetime]) -> None:
+    def __init__(self, web: Web, lists: ListCache, now: Callable[[], datetime], states: States | None = None) -> None:
+        self._states = states
         self._web = web
         self._lists = lists
         self._now = now
@@ -146,11 +153,16 @@ class _Gathering:
             known = await self._ask_responders(certificate, issuer, responders, tried)
             known = known or await self._read_lists(certificate, issuer, tried)
         except Revoked as error:
+            if self._states is not None:
+                learn = self._states.revoked
+                await asyncio.to_thread(learn, certificate.thumbprint, error.moment, error.reason)
             raise CertificateRevoked(
                 thumbprint=certificate.thumbprint, revoked_at=f"{error.moment:%Y-%m-%d}", reason=error.reason
             ) from error
         if not known:
             raise RevocationUnavailable(thumbprint=certificate.thumbprint, tried="; ".join(tried), possible_level="t")
+        if self._states is not None:
+            await asyncio.to_thread(self._states.good, certificate.thumbprint)
 
     async def _ask_responders(
         self, certificate: Description, issuer: Description, addresses: Sequence[str], tried: list[str]

@@ -62,6 +62,8 @@ def prepare(core: Core, name: str) -> None:
         machine = Fake()
         machine.tokens = [token(pin_locked=True)]
         core.services.quick_look = QuickLook(lambda: nullcontext(machine))
+    if name == "archive-journal":
+        core.services.journal.note("pause", {})
     if name not in {"list-journal", "verify-journal"}:
         core.tokens.add("DEMO Signer")
     if name == "connect-refused":
@@ -108,6 +110,9 @@ async def test_the_agent_answers_the_published_example(path: Path, tmp_path: Pat
         file = tmp_path / "contract.txt"
         file.write_text("signed by its path")
         request["params"]["path"] = str(file)
+
+    if path.stem == "certificate-state":
+        request["params"]["certificate"] = core.tokens.entries[0].thumbprint
 
     if "<upload>" in json.dumps(request):
         request = json.loads(json.dumps(request).replace("<upload>", await handed_over(core, caller, path.stem)))

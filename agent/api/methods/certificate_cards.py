@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,10 +11,12 @@ import msgspec
 from agent.api import token_wire
 from agent.api.caller import Caller
 from agent.api.method import COMMAND, Method, Nothing
+from agent.api.methods.certificate_state import revocation
 from agent.api.services import Services
+from agent.certificates.succession import Use, use_of
 from agent.signing.cards import card
 from agent.signing.filters import Filter
-from agent.signing.fitting import candidates
+from agent.signing.fitting import Candidate, candidates, iso
 from agent.texts.errors import error_text
 
 _PATIENCE = 5.0  # seconds; a module that hangs is named, and the others are shown
@@ -23,10 +27,17 @@ async def certificate_cards(services: Services, _caller: Caller, _parameters: No
     sites: dict[str, list[str]] = {}
     for origin, site in services.origins.all().items():
         sites.setdefault(site.certificate, []).append(origin)
+    found = candidates(listing, Filter(), services.now())
+    replaced = _replaced(found)
     return {
         "cards": [
-            {**card(one), "sites": sites.get(one.entry.thumbprint, [])}
-            for one in candidates(listing, Filter(), services.now())
+            {
+                **card(one),
+                "sites": sites.get(one.entry.thumbprint, []),
+                "replaced_until": replaced.get(one.entry.thumbprint, ""),
+                **revocation(services, one.entry.thumbprint),
+            }
+            for one in found
         ],
         "tokens": [token_wire.token(state) for state in listing.tokens],
         "faults": [
@@ -34,6 +45,17 @@ async def certificate_cards(services: Services, _caller: Caller, _parameters: No
             for fault in listing.faults
         ],
     }
+
+
+def _replaced(found: Sequence[Candidate]) -> dict[str, str]:
+    """Thumbprints of certificates in whose place a newer one stands that can be signed with, and until when it does."""
+    newest: dict[Use, datetime] = {}
+    for one in found:
+        if not one.problems:
+            use, end = use_of(one.description), one.description.not_after
+            newest[use] = max(end, newest.get(use, end))
+    ends = ((one, newest.get(use_of(one.description))) for one in found)
+    return {one.entry.thumbprint: iso(end) for one, end in ends if end is not None and end > one.description.not_after}
 
 
 METHOD = Method("certificate_cards", COMMAND, Nothing, certificate_cards)

@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-from agent.certificates import extensions, pem
+from agent.certificates import extensions
 from agent.certificates.chain import chain_for
 from agent.certificates.description import Description
 from agent.config import Settings
 from agent.timestamp.networks import networks
 from agent.timestamp.web import Unreached, Web
 from agent.trust import bundle, crl, ocsp
+from agent.trust.roots import certificates_in, system_roots
 from agent.trust.status import Revoked, Unusable
 
 SECONDS = 5.0  # for one address: lists are long
 SILENCE = 2.0  # seconds in which one says nothing
 MAX_ADDRESSES = 4  # of one kind, of one certificate
-_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
-_BUNDLES = (
-    "etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/ca-bundle.pem", "etc/ssl/cert.pem",
-)  # fmt: skip
 
 Kind = Literal["ocsp", "crl", "issuer"]
 
@@ -91,13 +87,7 @@ class RealTrust:
         self._asked: dict[tuple[str, str], asyncio.Task[list[Asked]]] = {}
 
     def roots(self) -> tuple[bytes, ...]:
-        named = self._environment.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile or ""
-        places = [Path(named)] if named and self._root == Path("/") else []
-        for place in [*places, *(self._root / name for name in _BUNDLES)]:
-            found = _certificates(place)
-            if found:
-                return found
-        return ()
+        return system_roots(self._environment, self._root)
 
     def kept(self) -> tuple[bytes, ...]:
         return kept_in(self._issuers)
@@ -169,7 +159,7 @@ def kept_in(folder: Path) -> tuple[bytes, ...]:
         files = sorted(path for path in folder.iterdir() if path.is_file())[:256]
     except OSError:
         return ()
-    return tuple(one for path in files for one in _certificates(path))
+    return tuple(one for path in files for one in certificates_in(path))
 
 
 def addresses(certificate: Description) -> tuple[str, ...]:
@@ -190,11 +180,3 @@ def _lists(certificate: Description) -> tuple[str, ...]:
     except (ValueError, StopIteration):
         return ()
     return tuple(url for url in found if url.startswith(("http:", "https:")))[:MAX_ADDRESSES]
-
-
-def _certificates(path: Path) -> tuple[bytes, ...]:
-    try:
-        content = path.read_bytes()
-        return tuple(pem.blocks(content, _LABELS)) if pem.is_armoured(content) else (content,) if content else ()
-    except (OSError, ValueError):
-        return ()
