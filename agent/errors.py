@@ -360,6 +360,13 @@ class LastTryUnconfirmed(PeroError):
     code, name, actor, retriable = 2034, "last_try_unconfirmed", Actor.PERSON, True
 
 
+class PassphraseWeak(PeroError):
+    """A passphrase of a key file that is easy to guess; nothing was changed. Facts: faults (names out of
+    `ipc.passphrase.FAULTS`, with commas between), minimum (characters)."""
+
+    code, name, actor, retriable = 2035, "passphrase_weak", Actor.PERSON, True
+
+
 # 3000: certificates, documents, signatures
 
 
@@ -737,7 +744,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     ModuleForbidden, KeyForeign,
     PinInvalid, SoPinIncorrect, SoPinLocked, PassphraseIncorrect, TokenReadOnly, TokenFull, ObjectExists, ObjectAbsent,
     ObjectProtected, SoLoginRequired, PinAlreadySet, OperationUnsupported, ModuleSlow, OutcomeUnknown,
-    KeyFileSeveralKeys, LabelUnsuitable, LastTryUnconfirmed,
+    KeyFileSeveralKeys, LabelUnsuitable, LastTryUnconfirmed, PassphraseWeak,
     NoCertificate, CertificateUnknown, CertificateUnusable, DigestLength, AlgorithmUnsupported, DocumentTooLarge,
     SignatureDamaged, CertificateDamaged, ContentMissing, CertificateAmbiguous, DigestTooSlow,
     TimestampUnconfigured, TimestampUnavailable, TimestampWrong, CertificateRevoked,

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from agent.cli.context import Context
-from agent.consent.new_pin import fits, weakness
+from agent.consent.new_pin import fits, passphrase_fault, weakness
 from agent.errors import Refused, WindowUnavailable
 from agent.ipc import pin
 from agent.ipc.hardening import harden
@@ -233,6 +233,8 @@ class _Asker:
         if not fits(told, ask.minimum, ask.maximum):
             kind = "new_passphrase" if self._question.endswith("passphrase") else "new_pin"
             return self._context.text(f"{kind}.length", minimum=ask.minimum, maximum=ask.maximum)
+        if ask.names:  # a key file: whoever has it guesses as fast as a machine can
+            return passphrase_fault(told, ask.names, self._context.language)
         weak = weakness(told)
         return self._context.text(f"new_pin.weak.{weak}") if weak else ""
 

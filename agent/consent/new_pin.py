@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
+
+from agent.ipc import passphrase
+from agent.texts.catalogue import text
+from agent.texts.errors import faults_text
 
 Weakness = Literal["default", "same", "row"]
 
@@ -21,6 +26,13 @@ def weakness(secret: str) -> Weakness | None:
     if len(set(folded)) < 2:
         return "same"
     return "row" if len(folded) > 2 and any(folded in row for row in _ROWS) else None
+
+
+def passphrase_fault(secret: str, names: Iterable[str], language: str) -> str:
+    """All that is wrong with a new passphrase of a key file, in words; empty where nothing is found."""
+    found = ",".join(passphrase.faults(secret, names))
+    facts = {"minimum": passphrase.LEAST}
+    return text("passphrase.weak", language, faults=faults_text(language, found, facts)) if found else ""
 
 
 def fits(secret: str, minimum: int | None, maximum: int | None) -> bool:

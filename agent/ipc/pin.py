@@ -106,6 +106,7 @@ class Ask(msgspec.Struct, frozen=True, tag_field="say", tag="ask"):
     protected_path: bool = False
     minimum: int | None = None  # bytes of UTF-8; None where it is not known
     maximum: int | None = None  # bytes of UTF-8
+    names: tuple[str, ...] = ()  # of a key file and its owner: no part of them may be in its new passphrase
     error: str = ""  # after a PIN that was not tried: name of the error, such as pin_length
     facts: dict[str, str | int | bool | None] = {}
 

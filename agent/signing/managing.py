@@ -10,6 +10,7 @@ The secrets go from the prompt to the worker; nothing of them is seen here.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -55,10 +56,19 @@ class Managing:
         return found
 
     async def change_pin(self, token: TokenState, prompter: Prompter, language: str) -> None:
-        prompt = _prompt("change_pin", token, language, secrets=("pin", "new_pin"))
+        details = await self._owner(token) if token.module == KEY_FILES else ()
+        prompt = _prompt("change_pin", token, language, secrets=("pin", "new_pin"), details=details)
         with intention(self._journal, "token_change_pin", _facts(token, prompter)) as begun:
             await self._ask(prompt, prompter, token, lambda pin: self._tokens.change_pin(token, pin))
             begun.ended("done")
+
+    async def _owner(self, token: TokenState) -> Pairs:
+        """Whose key file it is: their name is no part of its passphrase."""
+        for one in (await self.look(token)).objects:
+            if one.der and one.has_key:
+                with contextlib.suppress(CertificateDamaged):
+                    return (("token_detail.owner", describe(one.der).owner),)
+        return ()
 
     async def unblock(self, token: TokenState, prompter: Prompter, language: str) -> None:
         prompt = _prompt("unblock", token, language, secrets=("so_pin", "new_pin"))

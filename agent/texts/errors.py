@@ -115,9 +115,16 @@ def worded(name: str, language: str, facts: Mapping[str, Any]) -> dict[str, Any]
         found["return_code"] = in_words(str(facts["return_code"]), language)
     if name == "right_missing":
         found["right"] = _right_word(language, str(facts.get("right", "")))
+    if name == "passphrase_weak":
+        found["faults"] = faults_text(language, str(facts.get("faults", "")), facts)
     if "tried" in facts:
         found["tried"] = tried_text(language, str(facts["tried"]))
     return found
+
+
+def faults_text(language: str, faults: str, facts: Mapping[str, Any]) -> str:
+    """What is wrong with a passphrase: names with commas between, in words."""
+    return ", ".join(text(f"passphrase.fault.{one}", language, **facts) for one in faults.split(",") if one)
 
 
 def tried_text(language: str, tried: str) -> str:

@@ -2,7 +2,7 @@
 
     <folder>/<thumbprint>/key.p12            under the passphrase that the person gave when it was added
                           certificates.pem   the key's own certificate first; all that a listing reads
-                          about.json         the file's own name and when it was added
+                          about.json         the file's own name, when it was added, the age of its passphrase
 
 Folders are 0700 and files 0600. A key file comes whole or not at all: it is written beside and renamed.
 """
@@ -22,6 +22,7 @@ import msgspec
 
 from agent.config import secure_folder, write_private
 from agent.errors import (
+    CertificateDamaged,
     FileUnreadable,
     FileUnwritable,
     LabelUnsuitable,
@@ -29,24 +30,21 @@ from agent.errors import (
     PeroError,
     TokenAbsent,
 )
+from agent.ipc import passphrase
 from agent.ipc.pin import Ask, Pin
 from agent.model import KEY_FILES, TokenState
-from agent.tokens import key_file, messages, tasks
+from agent.tokens import about, key_file, messages, tasks
+from agent.tokens.about import About
 from agent.tokens.backend import Accept, ManyOperation, PinOperation
 from agent.tokens.key_file_signing import Signing, SigningMany, check_length
 from agent.tokens.key_file_tasks import ChangingPassphrase, at_once, inventory
 from agent.tokens.labels import LABEL_LIMIT, check_label
 
-KEY, CERTIFICATES, ABOUT = "key.p12", "certificates.pem", "about.json"
+KEY, CERTIFICATES = "key.p12", "certificates.pem"
 _UNFINISHED, _FORGOTTEN = ".new-", ".old-"
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _THUMBPRINT = 64  # hex digits
 _SERIAL = 16  # hex digits of the thumbprint that stand for a serial number
-
-
-class About(msgspec.Struct, frozen=True):
-    file: str
-    added: datetime  # UTC
 
 
 class ContainerBackend:
@@ -78,7 +76,8 @@ class ContainerBackend:
     def manage(self, request: messages.Manage) -> PinOperation:
         if not isinstance(request.task, tasks.ChangePin):
             raise OperationUnsupported(token=request.token.label, operation="PKCS#12")
-        return ChangingPassphrase(self._folder_of(request) / KEY, request)
+        folder = self._folder_of(request)
+        return ChangingPassphrase(folder / KEY, request, _names(folder), lambda: self._note_change(folder))
 
     def manage_now(self, request: messages.Manage) -> messages.Done:
         folder = self._folder_of(request)
@@ -97,10 +96,16 @@ class ContainerBackend:
         check_label(label)
         if not label.strip():
             raise LabelUnsuitable(limit=LABEL_LIMIT)
-        added = self._now()
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            added = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About).added
-        write_private(folder / ABOUT, msgspec.json.encode(About(file=label.strip(), added=added)))
+        known = about.read(folder) or About(file="", added=self._now())
+        about.write(folder, msgspec.structs.replace(known, file=label.strip()))
+
+    def _note_change(self, folder: Path) -> None:
+        """The passphrase is a new one, and kept the rule. A record that cannot be written costs a reminder that comes
+        too early."""
+        now = self._now()
+        known = about.read(folder) or About(file=folder.name, added=now)
+        with contextlib.suppress(FileUnwritable):
+            about.write(folder, msgspec.structs.replace(known, passphrase_set=now, weak=False))
 
     def add_key_file(self, request: messages.AddKeyFile) -> PinOperation:
         return _Adding(self._folder, request, self._now)
@@ -142,8 +147,9 @@ class _Adding:
         if not key_file.is_strong(content):
             content = key_file.strengthened(content, pin.reveal(), name)
         thumbprint = hashlib.sha256(opened.certificates[0]).hexdigest()
-        about = msgspec.json.encode(About(file=name, added=self._now()))
-        files = {KEY: content, CERTIFICATES: _pem(opened.certificates), ABOUT: about}
+        weak = bool(passphrase.faults(pin.reveal().decode(errors="replace"), (name, *owners(opened.certificates))))
+        facts = msgspec.json.encode(About(file=name, added=self._now(), weak=weak))
+        files = {KEY: content, CERTIFICATES: _pem(opened.certificates), about.ABOUT: facts}
         _store(self._folder, thumbprint, files)
         return messages.Done(self._request.id, tokens=(_listing(self._folder / thumbprint),))
 
@@ -191,9 +197,25 @@ def _read(folder: Path) -> list[bytes]:
 
 def _label(folder: Path) -> str:
     """The file's own name; without it the key file is still a key file."""
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode((folder / ABOUT).read_bytes(), type=About).file
-    return folder.name
+    known = about.read(folder)
+    return known.file if known else folder.name
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    """What a new passphrase may have no part of. Damage costs the owner's name here, and is told by the listing."""
+    with contextlib.suppress(FileUnreadable):
+        return (_label(folder), *owners(tuple(_read(folder))))
+    return (_label(folder),)
+
+
+def owners(certificates: tuple[bytes, ...]) -> tuple[str, ...]:
+    """The name of the owner of the first certificate, which is the key's own."""
+    from agent.certificates.description import describe
+
+    try:
+        return (describe(certificates[0]).owner,)
+    except CertificateDamaged:
+        return ()
 
 
 def _state(label: str, thumbprint: str) -> TokenState:

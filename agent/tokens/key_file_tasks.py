@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.config import write_private
-from agent.errors import OperationUnsupported, PinIncorrect, PinLength, TokenAbsent
+from agent.errors import FileUnwritable, OperationUnsupported, PassphraseWeak, PinIncorrect, PinLength, TokenAbsent
+from agent.ipc import passphrase
 from agent.ipc.pin import MAX_PIN, Ask, Pin
 from agent.model import KEY_FILES
 from agent.tokens import key_file, messages, objects, public_key, tasks
@@ -46,11 +49,18 @@ def _certificate(der: bytes, *, own: bool) -> TokenObject:
 
 
 class ChangingPassphrase:
-    """The file is encrypted anew and takes the place of the old one as a whole."""
+    """The file is encrypted anew, written beside the old one, read back and opened; only then it takes its place.
 
-    def __init__(self, file: Path, request: messages.Manage) -> None:
+    `names`: of the file and its owner, of which the new passphrase has no part. `changed` is called when it is done.
+    """
+
+    def __init__(
+        self, file: Path, request: messages.Manage, names: tuple[str, ...], changed: Callable[[], None]
+    ) -> None:
         self._file = file
         self._request = request
+        self._names = names
+        self._changed = changed
         self._old: Pin | None = None
         self._retry = False
 
@@ -58,7 +68,7 @@ class ChangingPassphrase:
         if not self._file.is_file():
             raise TokenAbsent(token=self._request.token.label, module=KEY_FILES)
         if self._old:
-            return Ask(purpose="new_pin", minimum=1, maximum=MAX_PIN)
+            return Ask(purpose="new_pin", minimum=1, maximum=MAX_PIN, names=self._names)
         return Ask(purpose="passphrase", retry=self._retry, minimum=1, maximum=MAX_PIN)
 
     def attempt(self, pin: Pin, accepted: Accept) -> messages.Done | None:
@@ -75,19 +85,50 @@ class ChangingPassphrase:
                 self._old = Pin(bytearray(pin.reveal()))
                 accepted()
                 return None
+            self._judge(pin)
             anew = key_file.strengthened(content, self._old.reveal(), label, new=pin.reveal())
         except PinIncorrect:
             self._retry = True
             self.close()
             raise
-        write_private(self._file, anew)
+        replace_checked(self._file, anew, lambda written: key_file.open_file(written, pin.reveal(), label))
+        self._changed()
         accepted()
         return messages.Done(self._request.id)
+
+    def _judge(self, pin: Pin) -> None:
+        """Raises PassphraseWeak. Of octets that are no UTF-8 the letters that can be read count."""
+        faults = passphrase.faults(pin.reveal().decode(errors="replace"), self._names)
+        if faults:
+            raise PassphraseWeak(faults=",".join(faults), minimum=passphrase.LEAST)
 
     def close(self) -> None:
         if self._old:
             self._old.wipe()
         self._old = None
+
+
+def replace_checked(path: Path, content: bytes, check: Callable[[bytes], object]) -> None:
+    """Put a file of mode 0600 in the place of another, once what was written was read again and `check` took it. What
+    stood there stays until then. Raises FileUnwritable, and what `check` raises."""
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        read = Path(temporary).read_bytes()
+        if read != content:
+            raise FileUnwritable(path=str(path), reason=os.strerror(errno.EIO))
+        check(read)
+        os.replace(temporary, path)  # noqa: PTH105 - as the rest of the file system's words here
+    except OSError as error:
+        raise FileUnwritable(path=str(path), reason=error.strerror or "unwritable") from error
+    finally:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
 
 
 def at_once(request: messages.Manage, rename: Callable[[str], None], forget: Callable[[], None]) -> messages.Done:

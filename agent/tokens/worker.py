@@ -21,6 +21,7 @@ from agent.errors import (
     Busy,
     LastTryUnconfirmed,
     PassphraseIncorrect,
+    PassphraseWeak,
     PeroError,
     PinCancelled,
     PinIncorrect,
@@ -41,7 +42,7 @@ from native_host import framing
 _READ = 1 << 16  # bytes
 _GROWTH = 256 << 20  # bytes of memory that a module may lose before its worker asks for another in its place
 _MOST = 4 << 30  # bytes; a call that wants more is out of its mind
-UNTRIED = (PinLength, PinInvalid, LastTryUnconfirmed)  # the secret was not tried
+UNTRIED = (PinLength, PinInvalid, LastTryUnconfirmed, PassphraseWeak)  # the secret was not tried
 AGAIN = (PinIncorrect, SoPinIncorrect, PassphraseIncorrect, *UNTRIED)  # another secret may do, or another word
 
 

@@ -13,8 +13,10 @@ import pytest
 
 from agent.errors import (
     FileUnwritable,
+    KeyFileDamaged,
     LabelUnsuitable,
     OperationUnsupported,
+    PassphraseWeak,
     PinCancelled,
     PinIncorrect,
     PinLength,
@@ -22,7 +24,9 @@ from agent.errors import (
 )
 from agent.ipc.pin import Accepted, Ask
 from agent.model import KEY_FILES, CertificateEntry
-from agent.tokens.inventory import KeySpec
+from agent.tokens import about
+from agent.tokens.inventory import KeySpec, ObjectName
+from agent.tokens.key_file_tasks import replace_checked
 from agent.tokens.pool import TokenPool
 from tests.harness.asker import asking
 from tests.harness.keyfiles import PASSPHRASE, KeyFile, make_key_file
@@ -114,6 +118,100 @@ async def test_a_disk_that_is_full_leaves_the_old_file_as_it_was(
     ]  # fmt: skip
     assert (folder / entry.thumbprint / "key.p12").read_bytes() == before
     assert opens(folder, entry, PASSPHRASE)
+
+
+async def test_a_passphrase_that_is_easy_to_guess_is_asked_for_anew(
+    pool: TokenPool, folder: Path, entry: CertificateEntry
+) -> None:
+    async with asking(PASSPHRASE, "Signer12", OTHER) as asker:
+        await pool.management.change_pin(entry.token, asker.source)
+        await asker.ended.wait()
+    *_, again = asker.questions
+    assert (again.purpose, again.retry, again.error) == ("new_pin", False, "passphrase_weak")
+    assert again.facts == {"faults": "short,name", "minimum": 10}
+    assert again.names == ("signer.p12", "Test Signer")
+    assert opens(folder, entry, OTHER)
+
+
+async def test_whoever_is_not_asked_again_is_told_and_nothing_is_changed(
+    pool: TokenPool, folder: Path, entry: CertificateEntry, tmp_path: Path
+) -> None:
+    with pytest.raises(PassphraseWeak):
+        await pool.management.change_pin(entry.token, from_lines(tmp_path, PASSPHRASE, "1234567890"))
+    assert opens(folder, entry, PASSPHRASE)
+
+
+async def test_the_age_of_a_passphrase_is_recorded_and_outlives_another_name(
+    pool: TokenPool, folder: Path, entry: CertificateEntry
+) -> None:
+    before = about.read(folder / entry.thumbprint)
+    assert before is not None
+    assert (before.passphrase_set, before.weak, before.since) == (None, False, before.added)
+    async with asking(PASSPHRASE, OTHER) as asker:
+        await pool.management.change_pin(entry.token, asker.source)
+    await pool.management.rename(entry.token, ObjectName("key", thumbprint="0" * 64), "Рабочая")
+    after = about.read(folder / entry.thumbprint)
+    assert after is not None
+    assert after.passphrase_set is not None
+    assert (after.file, after.added, after.since) == ("Рабочая", before.added, after.passphrase_set)
+    assert after.since > before.added
+
+
+async def test_a_weak_passphrase_of_a_file_that_is_added_is_remembered_as_weak(
+    pool: TokenPool, folder: Path, tmp_path: Path
+) -> None:
+    made = make_key_file(tmp_path, "p256", passphrase="12345678", name="from-authority.pfx")
+    async with asking(made.passphrase) as asker:
+        (added,) = await pool.add_key_file(made.path.read_bytes(), made.path.name, asker.source)
+    kept = about.read(folder / added.thumbprint)
+    assert kept is not None
+    assert kept.weak is True
+    async with asking(made.passphrase, OTHER) as asker:
+        await pool.management.change_pin(added.token, asker.source)
+    kept = about.read(folder / added.thumbprint)
+    assert kept is not None
+    assert kept.weak is False
+
+
+async def test_a_folder_that_cannot_be_written_to_leaves_the_old_file_as_it_was(
+    pool: TokenPool, folder: Path, entry: CertificateEntry
+) -> None:
+    place = folder / entry.thumbprint
+    subprocess.run(["chattr", "+i", place], check=True)  # who runs the tests may be allowed everything else
+    try:
+        async with asking(PASSPHRASE, OTHER) as asker:
+            with pytest.raises(FileUnwritable):
+                await pool.management.change_pin(entry.token, asker.source)
+    finally:
+        subprocess.run(["chattr", "-i", place], check=True)
+    assert opens(folder, entry, PASSPHRASE)
+
+
+async def test_a_file_that_is_gone_meanwhile_is_told(pool: TokenPool, folder: Path, entry: CertificateEntry) -> None:
+    async with asking(PASSPHRASE) as asker:
+        changing = asyncio.create_task(pool.management.change_pin(entry.token, asker.source))
+        async with asyncio.timeout(60):
+            while len(asker.questions) < 2:
+                asker.asked.clear()
+                await asker.asked.wait()
+        (folder / entry.thumbprint / "key.p12").unlink()
+        asker.answer(OTHER)
+        with pytest.raises(TokenAbsent):
+            await changing
+
+
+def test_the_old_file_stays_where_the_new_one_does_not_open(tmp_path: Path) -> None:
+    file = tmp_path / "key.p12"
+    file.write_bytes(b"old")
+
+    def check(content: bytes) -> None:
+        assert (content, file.read_bytes()) == (b"new", b"old")
+        raise KeyFileDamaged(file="key.p12")
+
+    with pytest.raises(KeyFileDamaged):
+        replace_checked(file, b"new", check)
+    assert [path.name for path in tmp_path.iterdir()] == ["key.p12"]
+    assert file.read_bytes() == b"old"
 
 
 async def test_it_is_listed_with_its_key_and_its_certificates(pool: TokenPool, entry: CertificateEntry) -> None:

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel
 
-from agent.consent.new_pin import fits, weakness
+from agent.consent.new_pin import fits, passphrase_fault, weakness
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.pin_panel import FIELD_WIDTH, PinPanel, SecretField
 from agent.desktop.windows.wording import Wording
+from agent.ipc import passphrase
 
 
 class NewPinPanel(PinPanel):
-    """`old` gives what is typed as the present PIN, which the new one may not be."""
+    """`old` gives what is typed as the present PIN, which the new one may not be. `names`: of a key file and its owner,
+    of which its passphrase has no part."""
 
-    def __init__(self, wording: Wording, kind: str, old: Callable[[], str]) -> None:
+    def __init__(self, wording: Wording, kind: str, old: Callable[[], str], names: tuple[str, ...] = ()) -> None:
         self._old = old
+        self._names = names
         self._minimum: int | None = None
         self._maximum: int | None = None
         self.again = SecretField()
@@ -119,9 +122,9 @@ class NewPinPanel(PinPanel):
             return self._rule(), False
         if not fits(typed, self._minimum, self._maximum):
             return self._wording(f"{self.kind}.length", minimum=self._minimum, maximum=self._maximum), True
-        weak = weakness(typed)
-        if weak is not None:
-            return self._wording(f"new_pin.weak.{weak}"), True
+        weak = self._weakness(typed)
+        if weak:
+            return weak, True
         if typed == self._old():
             return self._wording("new_pin.same_as_old"), True
         if not self.again.text():
@@ -130,7 +133,16 @@ class NewPinPanel(PinPanel):
             return self._wording("new_pin.differ"), True
         return "", False
 
+    def _weakness(self, typed: str) -> str:
+        """In words; empty where nothing is found."""
+        if self._names:
+            return passphrase_fault(typed, self._names, self._wording.language)
+        weak = weakness(typed)
+        return self._wording(f"new_pin.weak.{weak}") if weak else ""
+
     def _rule(self) -> str:
+        if self._names:
+            return self._wording("passphrase.rule", minimum=passphrase.LEAST)
         if self._minimum is None or self._maximum is None:
             return self._wording("new_pin.rule")
         return self._wording(f"{self.kind}.length", minimum=self._minimum, maximum=self._maximum)

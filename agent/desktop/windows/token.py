@@ -73,7 +73,7 @@ class TokenWindow(PinWindow):
     def _made(self, purpose: Purpose) -> PinPanel:
         if purpose == "new_pin":
             kind = "new_passphrase" if self._prompt.key_file else "new_pin"
-            made = NewPinPanel(self.wording, kind, self._typed_before)
+            made = NewPinPanel(self.wording, kind, self._typed_before, self._names())
             if "pin" in self._by_purpose:
                 self._by_purpose["pin"].field.textChanged.connect(made.judge)
             return made
@@ -84,6 +84,12 @@ class TokenWindow(PinWindow):
         else:
             panel.name("old_pin" if purpose == "pin" and changing else purpose)
         return panel
+
+    def _names(self) -> tuple[str, ...]:
+        """What the passphrase of a key file may have no part of; nothing of a token's PIN."""
+        if not self._prompt.key_file:
+            return ()
+        return (self._prompt.token_label, *(value for key, value in self._prompt.details if key == _OWNER))
 
     def _typed_before(self) -> str:
         return self._by_purpose["pin"].field.text() if "pin" in self._by_purpose else ""
@@ -140,5 +146,6 @@ class TokenWindow(PinWindow):
         return "pin" in self._prompt.secrets and any(warning in _BLOCKING for warning in self._prompt.warnings)
 
 
+_OWNER = "token_detail.owner"
 _LONG = 60  # characters; longer values are broken anywhere
 _NOT_HERE = ("pin_to_be_changed",)  # said where it matters: by the signing window
