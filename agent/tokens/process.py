@@ -112,6 +112,7 @@ class WorkerProcess:
         if asked.number not in running.asked or running.writer.is_closing():
             return
         running.waiting.discard(asked.number)
+        running.owed.add(asked.number)
         self._write(running, message)
         self._watch(running)
         with contextlib.suppress(ConnectionError):  # the reading task finds it out too
@@ -137,6 +138,7 @@ class WorkerProcess:
         self._write(running, request(number))
         answer: asyncio.Future[messages.Done] = asyncio.get_running_loop().create_future()
         running.asked[number] = answer
+        running.owed.add(number)
         self._watch(running)
         return number, answer
 
@@ -196,7 +198,7 @@ class WorkerProcess:
             worker_data.close()
             worker_control.close()
         running = Running(process, control, writer)
-        running.set_timer(self._deadline, lambda: self._kill_hung(running, self._deadline))
+        self._watch(running)
         self._alive.add(running)
         running.reading = asyncio.create_task(self._read(running, reader))
         return running
@@ -225,6 +227,7 @@ class WorkerProcess:
 
     def _handle(self, running: Running, event: messages.Event) -> None:
         running.limit = None
+        running.is_timed = False
         match event:
             case messages.Loaded():
                 self._loaded(running, event)
@@ -232,15 +235,19 @@ class WorkerProcess:
                 if number in running.waiting:
                     running.acting[number] = slow
                 running.waiting.discard(number)
+                running.owed.add(number)
                 longest = SLOW_DEADLINE if slow else PERSON_DEADLINE
                 running.limit = max(self._deadline, longest) if person or slow else None
             case messages.Waiting(id=number):
                 running.acting.pop(number, None)
+                running.owed.discard(number)
                 if number in running.asked:
                     running.waiting.add(number)
             case messages.Ready(id=number) | messages.Signed(id=number):
-                if isinstance(event, messages.Ready) and number in running.asked:
-                    running.waiting.add(number)
+                if isinstance(event, messages.Ready):
+                    running.owed.discard(number)
+                    if number in running.asked:
+                        running.waiting.add(number)
                 if number in running.heard:
                     running.heard[number](event)
             case messages.Spent(memory=memory):
@@ -268,12 +275,15 @@ class WorkerProcess:
     # deadlines and the end
 
     def _watch(self, running: Running) -> None:
-        """The timer of this moment: a deadline while something is asked that waits for no PIN, else the idle time."""
+        """The timer of this moment: a deadline while something is owed, from the last word of the process on, however
+        often it is asked or nobody waits any more; else the idle time."""
         if running.ending or running.hung is not None:
             return
         limit = running.limit or self._deadline
-        if len(running.asked) > len(running.waiting) or not running.loaded.done():
-            running.set_timer(limit, lambda: self._kill_hung(running, limit))
+        if running.owed or not running.loaded.done():
+            if not running.is_timed:
+                running.set_timer(limit, lambda: self._kill_hung(running, limit))
+            running.is_timed = True
         elif running.asked:
             running.set_timer(None, lambda: None)
         elif running.spent:

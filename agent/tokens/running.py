@@ -24,6 +24,8 @@ class Running:
         self.asked: dict[int, asyncio.Future[messages.Done]] = {}
         self.heard: dict[int, Heard] = {}  # who is told the parts of an answer
         self.waiting: set[int] = set()  # those of them that wait for a PIN
+        self.owed: set[int] = set()  # what the process has to answer, also where nobody waits for it any more
+        self.is_timed = False  # the timer is a deadline for the next word of the process
         self.acting: dict[int, bool] = {}  # those whose secret came, and which are being done; whether it may be slow
         self.loaded: asyncio.Future[messages.Loaded] = asyncio.get_running_loop().create_future()
         self.limit: float | None = None  # seconds for the call of this moment, where a person is in it
@@ -51,6 +53,7 @@ class Running:
 
     def settle(self, number: int, answer: messages.Done | PeroError) -> None:
         """Give the answer to whoever still waits for it."""
+        self.owed.discard(number)
         self.waiting.discard(number)
         self.heard.pop(number, None)
         asked = self.asked.pop(number, None)

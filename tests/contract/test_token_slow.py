@@ -80,3 +80,22 @@ async def test_a_command_waits_for_a_slow_module_and_names_one_that_hangs(shim: 
         listing = await pool.listing_soon(1)
         assert faults(listing) == [(shim.path, ModuleSlow.name)]
         assert found(listing, shim.token).token.module == MODULE
+
+
+async def test_a_module_that_hangs_is_given_up_in_time_however_often_it_is_asked_meanwhile(
+    shim: Shim, tmp_path: Path
+) -> None:
+    pool = TokenPool(lambda: [shim.path], tmp_path / "key-files", deadline=3)
+    async with opened(pool):
+        await pool.listing()
+        hung = pool.worker_processes()[shim.path]
+        shim.does("C_GetTokenInfo hang")
+        async with asyncio.timeout(60):
+            while pool.worker_processes().get(shim.path) == hung:  # asked anew before each deadline, as by a watch
+                asking = [asyncio.create_task(pool.listing()), asyncio.create_task(pool.module_states())]
+                await asyncio.wait(asking, timeout=0.5)
+                for one in asking:
+                    one.cancel()
+                await asyncio.wait(asking)
+        shim.behaves()
+        assert found(await pool.listing(), shim.token)

@@ -19,7 +19,7 @@ from tests.harness.command_line import PERO, CommandLine
 from tests.harness.keyfiles import make_identity
 from tests.harness.virtual_reader import Readers, virtual_readers
 
-DEADLINE = 60.0  # seconds for a step to be seen
+DEADLINE = 120.0  # seconds for a step to be seen: a driver may hang as its card goes, and is given up after 30
 
 
 @pytest.fixture(scope="module")

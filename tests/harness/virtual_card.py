@@ -237,7 +237,7 @@ class InReader:
 
     def _serve(self) -> None:
         """Each message has its length before it, two bytes; one of one byte is about power."""
-        with self._socket, self._socket.makefile("rb") as stream:
+        with contextlib.suppress(ConnectionError), self._socket, self._socket.makefile("rb") as stream:
             while True:
                 size = stream.read(2)
                 message = stream.read(int.from_bytes(size, "big")) if len(size) == 2 else b""
