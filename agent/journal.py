@@ -109,6 +109,7 @@ class Verification(msgspec.Struct, frozen=True):
     broken_at: int | None  # number of the first entry that is changed, missing or unreadable
     first: int = 1  # number of the first entry here; those before it were archived
     archived: tuple[Entry, ...] = ()  # the whole entries here that name archives, oldest first
+    sought_at: int | None = None  # number of the whole entry here that has the hash sought
 
 
 class Journal:
@@ -129,6 +130,7 @@ class Journal:
         self._timer: threading.Timer | None = None
         self._tell_damage: TellDamage | None = None
         self._damaged: list[str] = []  # what nobody was told of yet
+        self.archiving = threading.Lock()  # whoever moves entries to an archive holds it
 
     def listen(self, tell_damage: TellDamage) -> None:
         """`tell_damage` hears of every damaged file that is put aside, from any thread; of earlier ones at once."""
@@ -184,10 +186,11 @@ class Journal:
         with self._reading() as connection:
             return [Entry.of_row(row) for row in connection.execute(newest, (limit,))][::-1]
 
-    def verify(self) -> Verification:
-        """Follow the chain from the first entry. Raises FileUnreadable where the file cannot be opened at all."""
+    def verify(self, sought: str = "") -> Verification:
+        """Follow the chain from the first entry. `sought`: a hash, lower-case hex, that an entry should have. Raises
+        FileUnreadable where the file cannot be opened at all."""
         with self.reader() as connection:
-            return _follow(connection)
+            return _follow(connection, sought)
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
@@ -421,25 +424,29 @@ def _insert_row(connection: sqlite3.Connection, time: str, kind: str, facts: str
     return Entry.of_row(row)
 
 
-def _follow(connection: sqlite3.Connection) -> Verification:
+def _follow(connection: sqlite3.Connection, sought: str) -> Verification:
     """The first entry is number 1, or the one after those that an entry here says were archived."""
     first, head = _beginning(connection)
-    count, archived = 0, list[Entry]()
+    count, archived, sought_at = 0, list[Entry](), None
+    broken_at: int | None = None
     try:
         for row in connection.execute("SELECT * FROM entries ORDER BY number"):
             number, *values, recorded = row
             text = all(isinstance(value, str) for value in values)
             whole = number == first + count and text and values[-1] == head and entry_hash(number, *values) == recorded
             if not whole:
-                return Verification(count, head, first + count, first, tuple(archived))
+                broken_at = first + count
+                break
             count, head = count + 1, recorded
+            if head == sought:
+                sought_at = number
             if values[1] == ARCHIVED:
                 archived.append(Entry.of_row(row))
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise
-        return Verification(count, head, first + count, first, tuple(archived))
-    return Verification(count, head, None, first, tuple(archived))
+        broken_at = first + count
+    return Verification(count, head, broken_at, first, tuple(archived), sought_at)
 
 
 def _beginning(connection: sqlite3.Connection) -> tuple[int, str]:

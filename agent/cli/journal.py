@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ import click
 
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.exits import Exit
-from agent.cli.journal_search import FORMATS, export, filters, pages, parameters
+from agent.cli.journal_search import FORMATS, Day, export, filters, moment, pages, parameters
 from agent.cli.output import plain, say
 from agent.texts.entries import fact_words, kind_words
 
 _LIMIT = 50
 _HASH = re.compile("[0-9A-Fa-f]{64}")  # SHA-256
-_SEARCHED = 1000  # newest entries among which `--head` is looked for; the most that the method gives
+_LISTED = 1000  # the most entries that `list` gives
 
 
 @click.group(help="command.journal.help", no_args_is_help=True)
@@ -26,7 +27,7 @@ def command() -> None:
 
 @command.command("list", help="command.journal.list.help")
 @click.option(
-    "--limit", type=click.IntRange(1, _SEARCHED), default=_LIMIT, metavar="N", help="command.journal.option.limit"
+    "--limit", type=click.IntRange(1, _LISTED), default=_LIMIT, metavar="N", help="command.journal.option.limit"
 )
 @json_option
 @click.pass_obj
@@ -108,17 +109,37 @@ def verify(context: Context, head: str | None, as_json: bool) -> int:
     whole = result["intact"] and kept and result.get("head_found", True)
     if as_json:
         print_json(result)
-    elif not result["intact"]:
+    else:
+        _say_verified(context, result)
+    return Exit.OK if whole else Exit.NEGATIVE
+
+
+def _say_verified(context: Context, result: dict[str, Any]) -> None:
+    if not result["intact"]:
         say(context.text("journal.broken", number=result["broken_at"]))
-    elif not result.get("head_found", True):
-        say(context.text("journal.head_absent", number=_SEARCHED))
     else:
         say(context.text("journal.intact", number=result["entries"], head=result["head"]))
-    if not as_json:
-        for archive in result["archives"]:
-            state = context.text(f"journal.archive.{archive['state']}")
-            say(context.text("journal.archives", **{**archive, "file": plain(archive["file"]), "state": state}))
-    return Exit.OK if whole else Exit.NEGATIVE
+    for archive in result["archives"]:
+        facts = {**archive, "file": plain(archive["file"]), "number": archive["broken_at"]}
+        say(context.text(f"journal.archive.{archive['state']}", **facts))
+    if "head_found" in result:
+        said = "journal.head_found" if result["head_found"] else "journal.head_absent"
+        say(context.text(said, number=result["head_at"]))
+
+
+@command.command("archive", help="command.journal.archive.help")
+@click.option("--before", type=Day(), required=True, metavar="DAY", help="command.journal.option.before")
+@json_option
+@click.pass_obj
+def archive(context: Context, before: datetime, as_json: bool) -> None:
+    result = context.run(_call(context, "archive_journal", {"before": moment(before)}))
+    made = result["archive"]
+    if as_json:
+        print_json(result)
+    elif made is None:
+        say(context.text("journal.nothing_archived"))
+    else:
+        say(context.text("journal.archived", first=made["first"], last=made["last"], path=plain(made["path"])))
 
 
 def _show(context: Context, entries: list[dict[str, Any]]) -> None:
@@ -138,11 +159,8 @@ async def _found(context: Context, sought: dict[str, Any], limit: int) -> list[d
 async def _verified(context: Context, head: str | None) -> dict[str, Any]:
     """With a head that was kept elsewhere (the system log has them): also whether it is one of the entries'."""
     async with context.session() as call:
-        result = await call("verify_journal", {})
-        if head is None:
-            return result
-        listed = await call("list_journal", {"limit": _SEARCHED})
-        return {**result, "head_found": any(entry["hash"] == head.lower() for entry in listed["entries"])}
+        result = await call("verify_journal", {"head": head or ""})
+    return result if head is None else {**result, "head_found": result["head_at"] is not None}
 
 
 async def _call(context: Context, method: str, parameters: dict[str, Any]) -> dict[str, Any]:

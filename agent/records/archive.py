@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -38,6 +39,14 @@ class Archive(msgspec.Struct, frozen=True):
     first: int
     last: int
     state: State
+    broken_at: int | None = None  # of one that was changed: entries before this one are as they were
+
+
+class Archives(msgspec.Struct, frozen=True):
+    """Those that the journal's entries name, oldest first."""
+
+    all: list[Archive]
+    sought_at: int | None  # number of the archived entry that has the hash sought
 
 
 def archive(journal: Journal, folder: Path, before: str) -> Archive | None:
@@ -46,33 +55,37 @@ def archive(journal: Journal, folder: Path, before: str) -> Archive | None:
     Only whole entries are moved, and of these the first ones in a row. Raises FileUnreadable, FileUnwritable,
     JournalTampered (the chain breaks among them: nothing is moved), JournalUnwritable.
     """
-    with journal.reader() as reader:
-        first, last = _old(reader, before)
-        if first > last:
-            return None
-        head = _hash_of(reader, last)
-        target = folder / f"journal-{first}-{last}-{head[:_HEAD_DIGITS]}.jsonl.gz"
-        _write(target, _lines(reader, first, last))
-        previous = str(reader.execute("SELECT previous FROM entries WHERE number = ?", (first,)).fetchone()[0])
-    if _state(target, first, last, previous, head, []) != "whole":
-        raise FileUnwritable(path=str(target), reason="read again, it is another one")
-    journal.cut(last, head, {"file": target.name, "first": first, "previous": previous})
-    return Archive(target.name, first, last, "whole")
+    with journal.archiving:
+        journal.clear_archived()
+        with journal.reader() as reader:
+            first, last = _old(reader, before)
+            if first > last:
+                return None
+            head = _hash_of(reader, last)
+            target = folder / f"journal-{first}-{last}-{head[:_HEAD_DIGITS]}.jsonl.gz"
+            _write(target, _lines(reader, first, last))
+            previous = str(reader.execute("SELECT previous FROM entries WHERE number = ?", (first,)).fetchone()[0])
+        made = _Reading(target.name, first, last, previous, head).read(folder)
+        if made.state != "whole":
+            raise FileUnwritable(path=str(target), reason="read again, it is another one")
+        journal.cut(last, head, {"file": target.name, "first": first, "previous": previous})
+    return made
 
 
-def archives(folder: Path, named: tuple[Entry, ...]) -> list[Archive]:
-    """How the archives are that these entries name, and those that entries in them name; oldest first."""
-    found, open_ends = dict[int, Archive](), list(named)
+def archives(folder: Path, named: tuple[Entry, ...], sought: str = "") -> Archives:
+    """How the archives are that these entries name, and those that entries in them name. `sought`: a hash, lower-case
+    hex, that an entry should have."""
+    found, open_ends, sought_at = dict[int, Archive](), list(named), None
     while open_ends:
         facts = open_ends.pop().facts
         file, first, last = str(facts.get("file")), facts.get("first"), facts.get("last")
         if not isinstance(first, int) or not isinstance(last, int) or first in found or Path(file).name != file:
             continue
-        inside: list[Entry] = []
-        state = _state(folder / file, first, last, str(facts.get("previous")), str(facts.get("head")), inside)
-        found[first] = Archive(file, first, last, state)
-        open_ends += inside
-    return [found[first] for first in sorted(found)]
+        reading = _Reading(file, first, last, str(facts.get("previous")), str(facts.get("head")), sought)
+        found[first] = reading.read(folder)
+        sought_at = sought_at or reading.sought_at
+        open_ends += reading.named
+    return Archives([found[first] for first in sorted(found)], sought_at)
 
 
 def _old(reader: sqlite3.Connection, before: str) -> tuple[int, int]:
@@ -141,21 +154,47 @@ def _settle_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _state(path: Path, first: int, last: int, previous: str, head: str, named: list[Entry]) -> State:
-    """`named` takes the entries in it that name earlier archives."""
-    wanted = first
-    try:
-        with gzip.open(path, "rb") as file:
-            while line := file.readline(_MAX_LINE):
-                _, number, time, kind, facts, before = json.loads(line)
-                if (number, before) != (wanted, previous) or wanted > last:
-                    return "changed"
-                previous = hashlib.sha256(line.removesuffix(b"\n")).hexdigest()
-                if kind == ARCHIVED:
-                    named.append(Entry(number, time, kind, parsed_facts(facts), before, previous))
-                wanted += 1
-    except FileNotFoundError:
-        return "absent"
-    except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error):
-        return "changed"
-    return "whole" if wanted == last + 1 and previous == head else "changed"
+class _Reading:
+    """An archive read from beginning to end, by what the entry says that names it."""
+
+    def __init__(self, file: str, first: int, last: int, previous: str, head: str, sought: str = "") -> None:
+        self._file, self._first, self._last = file, first, last
+        self._previous = previous
+        self._head = head
+        self._sought = sought
+        self._wanted = first  # number of the next line
+        self.named: list[Entry] = []  # entries in it that name earlier archives
+        self.sought_at: int | None = None
+
+    def read(self, folder: Path) -> Archive:
+        try:
+            path = folder / self._file
+            if not stat.S_ISREG(path.stat().st_mode):
+                return self._found("changed")
+            with gzip.open(path, "rb") as file:
+                while line := file.readline(_MAX_LINE):
+                    if not self._take(line):
+                        return self._found("changed")
+        except FileNotFoundError:
+            return self._found("absent")
+        except (OSError, EOFError, ValueError, TypeError, RecursionError, zlib.error):
+            return self._found("changed")
+        return self._found("whole" if self._wanted == self._last + 1 and self._previous == self._head else "changed")
+
+    def _take(self, line: bytes) -> bool:
+        """Whether this line follows the one before."""
+        _, number, time, kind, facts, before = json.loads(line)
+        if (number, before) != (self._wanted, self._previous) or number > self._last:
+            return False
+        self._previous = hashlib.sha256(line.removesuffix(b"\n")).hexdigest()
+        if self._previous == self._sought:
+            self.sought_at = number
+        if kind == ARCHIVED:
+            self.named.append(Entry(number, time, kind, parsed_facts(facts), before, self._previous))
+        self._wanted += 1
+        return True
+
+    def _found(self, state: State) -> Archive:
+        """A line is proved by the one after it, or by the head: the one read last was not."""
+        broken_at = max(self._first, self._wanted - 1) if state == "changed" else None
+        return Archive(self._file, self._first, self._last, state, broken_at)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.config import Locations
-from agent.errors import PeroError
+from agent.errors import Fact, JournalTampered, PeroError
 from agent.journal import Journal
 from agent.policy import Policy
 from agent.records.archive import archive
@@ -28,7 +28,8 @@ def archive_folder(policy: Policy, places: Locations) -> Path:
 class Keeper:
     """At the agent's start, and each day: the index is brought up to date, old entries are archived.
 
-    `failed` hears of the archive's folder where entries could not be archived; they stay in the journal then.
+    `failed` hears, as the kind and the facts of a notification, why entries could not be archived; they stay in the
+    journal then.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Keeper:
         days: int | None,
         folder: Path,
         now: Callable[[], datetime],
-        failed: Callable[[str], None],
+        failed: Callable[[str, dict[str, Fact]], None],
     ) -> None:
         self._journal = journal
         self._index = index
@@ -69,10 +70,12 @@ class Keeper:
                 await asyncio.to_thread(self._archive, self._days)
         except PeroError as error:
             _log.error("journal_unarchived error=%s", error.name)
-            self._failed(str(self._folder))
+            if isinstance(error, JournalTampered):
+                self._failed("journal_tampered", dict(error.facts))
+            else:
+                self._failed("journal_unarchived", {"folder": str(self._folder)})
 
     def _archive(self, days: int) -> None:
-        self._journal.clear_archived()
         before = self._now().astimezone(UTC) - timedelta(days=days)
         if made := archive(self._journal, self._folder, f"{before:%Y-%m-%dT%H:%M:%S.000Z}"):
             _log.info("journal_archived first=%d last=%d", made.first, made.last)

@@ -12,7 +12,7 @@ from agent.records.words import asked_terms, filter_term
 MAX_WORDS = 500  # characters
 MAX_FOUND = 1000  # entries in one answer
 
-_Moment = Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)?$")]
+Moment = Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)?$")]
 
 
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,8 +22,8 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[str, msgspec.Meta(max_length=100)] = ""
     outcome: Annotated[str, msgspec.Meta(max_length=100)] = ""
     site: Annotated[str, msgspec.Meta(max_length=2048)] = ""  # the origin
-    since: _Moment = ""  # UTC, with milliseconds and Z; this moment is in
-    until: _Moment = ""  # this moment is out
+    since: Moment = ""  # UTC, with milliseconds and Z; this moment is in
+    until: Moment = ""  # this moment is out
     before: Annotated[int, msgspec.Meta(ge=1)] | None = None  # entries of smaller numbers: where the last answer ended
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_FOUND)] = 100
 

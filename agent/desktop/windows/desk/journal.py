@@ -35,6 +35,7 @@ class Content(Page):
         self._next: int | None = None  # `before` of older entries
         self._asked = 0  # the search whose answer is awaited
         self._checked = False  # the chain, since the page stands
+        self._trouble: tuple[str, str] | None = None  # with the chain: how bad, and in words
         tabs = QTabWidget()
         tabs.addTab(self._entries_tab(), self.wording("desk.journal.entries"))
         self._notices = NoticeTable(self.wording)
@@ -46,9 +47,6 @@ class Content(Page):
         self.client.call("list_sites", {}, lambda result: self._filters.take_sites(result["sites"]), _unsaid, self)
         self.client.call("list_notices", {}, self._notices.show_notices, self.say_error, self)
         self._search()
-        if not self._checked:
-            self._checked = True
-            self.client.call("verify_journal", {}, self._say_trouble, self.say_error, self)
 
     def _entries_tab(self) -> QWidget:
         tab = QWidget()
@@ -120,8 +118,11 @@ class Content(Page):
         if not self._entries:
             self.banner.say("information", self.wording("desk.journal.nothing"))
         elif self.banner.text in self._passing():
-            self.banner.clear()
+            self.banner.say(*(self._trouble or ("information", "")))
         self._update()
+        if not self._checked:  # with the first answer: they would be in each other's way
+            self._checked = True
+            self.client.call("verify_journal", {}, self._take_trouble, self.say_error, self)
 
     def _passing(self) -> tuple[str, ...]:
         """Messages that the next answer takes away."""
@@ -169,25 +170,25 @@ class Content(Page):
         self.client.call("verify_journal", {}, self._say_state, self.say_error, self)
 
     def _say_state(self, result: dict[str, Any]) -> None:
-        if not self._say_broken(result):
+        self._take_trouble(result)
+        if not self._trouble:
             self.banner.say("information", self.wording("desk.journal.intact", number=result["entries"]))
 
-    def _say_trouble(self, result: dict[str, Any]) -> None:
-        self._say_broken(result)
+    def _take_trouble(self, result: dict[str, Any]) -> None:
+        self._trouble = self._broken(result)
+        if self._trouble:
+            self.banner.say(*self._trouble)
 
-    def _say_broken(self, result: dict[str, Any]) -> bool:
-        """Whether there was something to say."""
+    def _broken(self, result: dict[str, Any]) -> tuple[str, str] | None:
+        """How bad it is, and in words; the worst there is."""
         if not result["intact"]:
-            self.banner.say("error", self.wording("desk.journal.broken", number=result["broken_at"]))
-            return True
-        for archive in result["archives"]:
-            if archive["state"] == "changed":
-                self.banner.say("error", self.wording("desk.journal.archive_changed", file=visible(archive["file"])))
-                return True
-            if archive["state"] == "absent":
-                self.banner.say("warning", self.wording("desk.journal.archive_absent", file=visible(archive["file"])))
-                return True
-        return False
+            return "error", self.wording("desk.journal.broken", number=result["broken_at"])
+        for state, kind in (("changed", "error"), ("absent", "warning")):
+            for archive in result["archives"]:
+                if archive["state"] == state:
+                    facts = {**archive, "file": visible(archive["file"]), "number": archive["broken_at"]}
+                    return kind, self.wording(f"desk.journal.archive_{state}", **facts)
+        return None
 
 
 def _unsaid(_error: Exception) -> None:
