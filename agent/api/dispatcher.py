@@ -128,7 +128,12 @@ class Dispatcher:
             raise RightMissing(right=right)
         parameters = parse_parameters(request.params, method.parameters)
         with _Place(self._pending_of, caller):
+            if method.leads_to_person and caller.prompter.kind == "window" and self._is_let_in(caller):
+                self._services.expect_person()
             return await method.handle(self._services, caller, parameters)
+
+    def _is_let_in(self, caller: Caller) -> bool:
+        return caller.role is not Role.PAGE or self.is_allowed(caller)
 
     def _permit(self, caller: Caller, method: Method | None) -> None:
         """An origin that the person did not allow gets one answer to everything but first contact."""

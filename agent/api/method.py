@@ -22,6 +22,7 @@ class Method(NamedTuple):
     parameters: type[Any]
     handle: Callable[[Any, Any, Any], Awaitable[Any]]
     before_consent: bool = False  # open to origins that the person has not allowed
+    leads_to_person: bool = False  # the person is likely to be asked for a signature soon
 
 
 PAGE = frozenset({Role.PAGE})

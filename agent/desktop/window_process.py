@@ -47,6 +47,11 @@ class WindowProcess:
         self._end: PeroError | None = None
         self._listening = asyncio.create_task(self._listen())
 
+    @property
+    def is_running(self) -> bool:
+        """As far as it was heard: a process that broke off says no more."""
+        return not self._listening.done() and self._process.returncode is None
+
     async def ready(self) -> None:
         """Wait until the window is on the screen. Raises WindowUnavailable."""
         try:
@@ -88,7 +93,8 @@ class WindowProcess:
     async def close(self) -> None:
         """Take the window away, and see its process ended."""
         self._listening.cancel()
-        self._ready.cancel()
+        if not self._ready.cancel() and not self._ready.cancelled():
+            self._ready.exception()  # nobody else asks why it never appeared
         self._writer.close()
         self._control.close()
         try:
@@ -135,18 +141,44 @@ def _end_in_words(status: int) -> str:
 
 
 @contextlib.asynccontextmanager
-async def open_window(show: messages.Show, environment: Mapping[str, str]) -> AsyncIterator[WindowProcess]:
-    """A window that shows a prompt, for as long as the context lasts. Raises WindowUnavailable."""
-    window = await _start(environment)
+async def open_window(
+    show: messages.Show, environment: Mapping[str, str], waiting: WindowProcess | None = None
+) -> AsyncIterator[WindowProcess]:
+    """A window that shows a prompt, for as long as the context lasts; in the process that is `waiting` for one, where
+    that still can. Raises WindowUnavailable."""
+    window = await _shown_by(waiting, show) if waiting is not None else None
+    if window is None:
+        window = await start_window(environment)
+        try:
+            await window.tell(show)
+            await window.ready()
+        except BaseException:
+            await window.close()
+            raise
     try:
-        await window.tell(show)
-        await window.ready()
         yield window
     finally:
         await window.close()
 
 
-async def _start(environment: Mapping[str, str]) -> WindowProcess:
+async def _shown_by(waiting: WindowProcess, show: messages.Show) -> WindowProcess | None:
+    """None where it broke while it waited, as where its display went away: another one may do better, or say why."""
+    try:
+        await waiting.tell(show)
+        await waiting.ready()
+    except BaseException as error:
+        await waiting.close()
+        if isinstance(error, WindowUnavailable):
+            return None
+        raise
+    return waiting
+
+
+async def start_window(environment: Mapping[str, str], ahead: bool = False) -> WindowProcess:
+    """The process of a window, which waits for what to show; `ahead`: it makes ready meanwhile.
+
+    Raises WindowUnavailable.
+    """
     data, window_data = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     control, window_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     passed = (window_data.fileno(), window_control.fileno())
@@ -155,6 +187,7 @@ async def _start(environment: Mapping[str, str]) -> WindowProcess:
             sys.executable,
             *_COMMAND,
             *(str(descriptor) for descriptor in passed),
+            *(["ahead"] if ahead else []),
             pass_fds=passed,
             env=dict(environment),
             stdin=asyncio.subprocess.DEVNULL,

@@ -24,6 +24,7 @@ from agent.consent.prompter import (
     Updates,
 )
 from agent.desktop import messages
+from agent.desktop.spare import Spare
 from agent.desktop.window_batch import WindowBatch
 from agent.desktop.window_process import END_DEADLINE, WindowProcess, open_window
 from agent.errors import PeroError, Refused, WindowClosed
@@ -78,14 +79,28 @@ class WindowPrompter:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
+        self._spare = Spare(self._environment)
+
+    def expect(self) -> None:
+        """Somebody is likely to be asked soon: make ready for it."""
+        self._spare.expect()
+
+    async def close(self) -> None:
+        """Whatever waits to be shown goes."""
+        await self._spare.close()
+
+    @contextlib.asynccontextmanager
+    async def _open(self, show: messages.Show) -> AsyncIterator[WindowProcess]:
+        async with open_window(show, self._environment, await self._spare.take()) as window:
+            yield window
 
     async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:
-        async with open_window(messages.ShowConnection(prompt), self._environment) as window:
+        async with self._open(messages.ShowConnection(prompt)) as window:
             return ConnectionAnswer(remember=(await window.answer(messages.Allowed)).remember)
 
     async def choose_certificate(self, prompt: ChoicePrompt, updates: Updates | None = None) -> str:
         async with (
-            open_window(messages.ShowChoice(prompt), self._environment) as window,
+            self._open(messages.ShowChoice(prompt)) as window,
             _following(window, updates),
         ):
             return (await window.answer(messages.Confirmed)).thumbprint
@@ -93,7 +108,7 @@ class WindowPrompter:
     @contextlib.asynccontextmanager
     async def ask_signature(self, prompt: SigningPrompt, updates: Updates | None = None) -> AsyncIterator[Dialogue]:
         async with (
-            open_window(messages.ShowSigning(prompt), self._environment) as window,
+            self._open(messages.ShowSigning(prompt)) as window,
             _following(window, updates),
         ):
             yield WindowDialogue(window)
@@ -103,7 +118,7 @@ class WindowPrompter:
         self, prompt: BatchPrompt, show: ShowDocument, updates: Updates | None = None
     ) -> AsyncIterator[BatchDialogue]:
         async with (
-            open_window(messages.ShowBatch(prompt), self._environment) as window,
+            self._open(messages.ShowBatch(prompt)) as window,
             _following(window, updates),
             WindowBatch(window, show) as dialogue,
         ):
@@ -111,12 +126,12 @@ class WindowPrompter:
 
     @contextlib.asynccontextmanager
     async def ask_passphrase(self, prompt: PassphrasePrompt) -> AsyncIterator[Dialogue]:
-        async with open_window(messages.ShowPassphrase(prompt), self._environment) as window:
+        async with self._open(messages.ShowPassphrase(prompt)) as window:
             yield WindowDialogue(window)
 
     @contextlib.asynccontextmanager
     async def ask_token(self, prompt: TokenPrompt) -> AsyncIterator[Dialogue]:
-        async with open_window(messages.ShowToken(prompt), self._environment) as window:
+        async with self._open(messages.ShowToken(prompt)) as window:
             yield WindowDialogue(window)
 
 

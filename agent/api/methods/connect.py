@@ -52,7 +52,9 @@ async def _ask(services: Services, caller: Caller) -> bool:
     if answer.remember:
         services.origins.allow(caller.origin, services.now())
     caller.allowed_once = True
+    if caller.prompter.kind == "window":
+        services.expect_person()  # for what the site wanted to be allowed for
     return answer.remember
 
 
-METHOD = Method("connect", PAGE, Nothing, connect, before_consent=True)
+METHOD = Method("connect", PAGE, Nothing, connect, before_consent=True, leads_to_person=True)

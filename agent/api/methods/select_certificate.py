@@ -24,4 +24,4 @@ async def select_certificate(services: Services, caller: Caller, parameters: Par
     return {"certificate": wire.certificate(chosen.description, chain)}
 
 
-METHOD = Method("select_certificate", PAGE, Parameters, select_certificate)
+METHOD = Method("select_certificate", PAGE, Parameters, select_certificate, leads_to_person=True)

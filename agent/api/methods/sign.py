@@ -90,4 +90,4 @@ def _document(parameters: Parameters) -> Document | Digest:
     return Digest(digest.name, digest.algorithm, binary(digest.value, "digest.value"), digest.size)
 
 
-METHOD = Method("sign", PAGE, Parameters, sign)
+METHOD = Method("sign", PAGE, Parameters, sign, leads_to_person=True)

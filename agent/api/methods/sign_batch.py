@@ -56,4 +56,4 @@ async def _sign(
     await services.signing.sign_batch(msgspec.structs.replace(request, documents=documents), caller.prompter, deliver)
 
 
-METHOD = Method("sign_batch", PAGE, Parameters, sign_batch)
+METHOD = Method("sign_batch", PAGE, Parameters, sign_batch, leads_to_person=True)

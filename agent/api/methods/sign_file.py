@@ -127,4 +127,4 @@ def _read(
     return Document(path.name, content, unchanged=unchanged)
 
 
-METHOD = Method("sign_file", COMMAND, Parameters, sign_file)
+METHOD = Method("sign_file", COMMAND, Parameters, sign_file, leads_to_person=True)

@@ -88,4 +88,4 @@ async def _read(
         return Unread(path.name, error)
 
 
-METHOD = Method("sign_files", COMMAND, Parameters, sign_files)
+METHOD = Method("sign_files", COMMAND, Parameters, sign_files, leads_to_person=True)

@@ -53,4 +53,4 @@ async def sign_in(services: Services, caller: Caller, parameters: Parameters) ->
     }
 
 
-METHOD = Method("sign_in", PAGE, Parameters, sign_in)
+METHOD = Method("sign_in", PAGE, Parameters, sign_in, leads_to_person=True)

@@ -32,4 +32,4 @@ async def upload_begin(services: Services, caller: Caller, parameters: Parameter
     return {"upload": upload.identifier, "chunk": GOOD_CHUNK, "max_chunk": MAX_CHUNK}
 
 
-METHOD = Method("upload_begin", PAGE, Parameters, upload_begin)
+METHOD = Method("upload_begin", PAGE, Parameters, upload_begin, leads_to_person=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QWidget
 
 DEAD_TIME = 1000  # milliseconds after the window came up or got the focus back, and without a key pressed meanwhile
@@ -19,6 +19,7 @@ class Guard(QObject):
         self._window = window
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)  # others may be early by a twentieth
         self._timer.setInterval(DEAD_TIME)
         self._timer.timeout.connect(self._open)
         self.open = False

@@ -1,7 +1,8 @@
-"""The process of one window: ``python -m agent.desktop.windows.main DATA CONTROL``, two numbers of open sockets.
+"""The process of one window: ``python -m agent.desktop.windows.main DATA CONTROL [ahead]``, numbers of open sockets.
 
-What to show comes as the first message on the data socket (``agent.desktop.messages``). The process ends when the
-person has answered, when the agent says so, and when the agent is gone.
+What to show comes as the first message on the data socket (``agent.desktop.messages``). A process that was started
+ahead of need has the toolkit ready by then. It ends when the person has answered, when the agent says so, and when the
+agent is gone.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ def main(arguments: list[str]) -> int:
     harden(secret=True)
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the agent, which takes the window away
-    data, control = (socket.socket(fileno=int(argument)) for argument in arguments)
-    payload = framing.read(data.recv, limit=messages.MAX_MESSAGE)
-    if payload is None:
+    data, control = (socket.socket(fileno=int(argument)) for argument in arguments[:2])
+    ahead = arguments[2:] == ["ahead"]
+    show = None if ahead else first_message(data)
+    if show is None and not ahead:
         return 0
-    show = messages.decode_to_window(payload)
     if sys.platform == "linux":
         os.environ.pop("QT_QPA_PLATFORM", None)  # some of its values show the window to nobody, or to the network
         if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
@@ -39,7 +40,16 @@ def main(arguments: list[str]) -> int:
     except ImportError as error:
         return unavailable(data, str(error))
     install_message_handler(data)
-    return run.run(show, data, control)
+    if show is None:
+        run.make_ready()
+        show = first_message(data)
+    return run.run(show, data, control) if show is not None else 0
+
+
+def first_message(data: socket.socket) -> messages.ToWindow | None:
+    """What to show; None where the agent wants nothing any more."""
+    payload = framing.read(data.recv, limit=messages.MAX_MESSAGE)
+    return messages.decode_to_window(payload) if payload is not None else None
 
 
 def unavailable(data: socket.socket, reason: str) -> int:
