@@ -113,7 +113,14 @@ class Managing:
         return made
 
     async def write_certificate(
-        self, token: TokenState, der: bytes, label: str, authority: bool, prompter: Prompter, language: str
+        self,
+        token: TokenState,
+        der: bytes,
+        label: str,
+        authority: bool,
+        prompter: Prompter,
+        language: str,
+        chain: Sequence[bytes] = (),
     ) -> TokenObject:
         description = describe(der)
         name = ObjectName("certificate", "", description.thumbprint)
@@ -123,7 +130,9 @@ class Managing:
                 prompt,
                 prompter,
                 token,
-                lambda pin: self._tokens.write_certificate(token, der, pin, label=label, authority=authority),
+                lambda pin: self._tokens.write_certificate(
+                    token, der, pin, label=label, authority=authority, chain=chain
+                ),
             )
             begun.ended("done", objects=_written((made.name,)))
         return made

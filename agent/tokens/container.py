@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,7 @@ from agent.model import KEY_FILES, TokenState
 from agent.tokens import about, key_file, messages, tasks
 from agent.tokens.about import About
 from agent.tokens.backend import Accept, ManyOperation, PinOperation
+from agent.tokens.key_file_certificate import Installing, Requesting
 from agent.tokens.key_file_signing import Signing, SigningMany, check_length
 from agent.tokens.key_file_tasks import ChangingPassphrase, at_once, inventory
 from agent.tokens.labels import LABEL_LIMIT, check_label
@@ -74,10 +76,17 @@ class ContainerBackend:
         return SigningMany(self._folder / request.thumbprint / KEY, request)
 
     def manage(self, request: messages.Manage) -> PinOperation:
-        if not isinstance(request.task, tasks.ChangePin):
+        if not isinstance(request.task, (tasks.ChangePin, tasks.WriteCertificate, tasks.MakeRequest)):
             raise OperationUnsupported(token=request.token.label, operation="PKCS#12")
         folder = self._folder_of(request)
-        return ChangingPassphrase(folder / KEY, request, _names(folder), lambda: self._note_change(folder))
+        match request.task:
+            case tasks.WriteCertificate():
+                own, is_there = _read(folder)[0], (lambda thumbprint: (self._folder / thumbprint).exists())
+                return Installing(folder / KEY, request, own, is_there, partial(self._keep_beside, folder))
+            case tasks.MakeRequest():
+                return Requesting(folder / KEY, request, _read(folder)[0])
+            case _:
+                return ChangingPassphrase(folder / KEY, request, _names(folder), lambda: self._note_change(folder))
 
     def manage_now(self, request: messages.Manage) -> messages.Done:
         folder = self._folder_of(request)
@@ -106,6 +115,12 @@ class ContainerBackend:
         known = about.read(folder) or About(file=folder.name, added=now)
         with contextlib.suppress(FileUnwritable):
             about.write(folder, msgspec.structs.replace(known, passphrase_set=now, weak=False))
+
+    def _keep_beside(self, folder: Path, content: bytes, certificates: tuple[bytes, ...]) -> None:
+        """Another key file with the same key, name and passphrase. Raises FileUnwritable."""
+        known = about.read(folder) or About(file=_label(folder), added=self._now())
+        files = {KEY: content, CERTIFICATES: _pem(certificates), about.ABOUT: msgspec.json.encode(known)}
+        _store(self._folder, hashlib.sha256(certificates[0]).hexdigest(), files)
 
     def add_key_file(self, request: messages.AddKeyFile) -> PinOperation:
         return _Adding(self._folder, request, self._now)

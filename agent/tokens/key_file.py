@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.algorithms import EC_BITS, PSS, RSA_BITS, SignatureAlgorithm
@@ -199,10 +200,14 @@ def _encryption_is_strong(algorithm: Any) -> bool:
     )
 
 
-def strengthened(content: bytes, passphrase: bytes, name: str, *, new: bytes | None = None) -> bytes:
-    """The same key and certificates under the same passphrase, or a `new` one.
+def strengthened(
+    content: bytes, passphrase: bytes, name: str, *, new: bytes | None = None, certificates: Sequence[bytes] = ()
+) -> bytes:
+    """The same key and certificates under the same passphrase, or a `new` one; or other `certificates`, the key's own
+    first.
 
     PBES2, AES-256-CBC, PBKDF2-HMAC-SHA256, HMAC-SHA256."""
+    from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
@@ -214,13 +219,12 @@ def strengthened(content: bytes, passphrase: bytes, name: str, *, new: bytes | N
         .hmac_hash(hashes.SHA256())
         .build(wanted)
     )
-    written = pkcs12.serialize_key_and_certificates(
-        found.cert.friendly_name if found.cert else None,
-        _supported(found.key),
-        found.cert.certificate if found.cert else None,
-        found.additional_certs,
-        encryption,
-    )
+    own = found.cert.certificate if found.cert else None
+    others: Sequence[Any] = found.additional_certs
+    if certificates:
+        own, *others = map(x509.load_der_x509_certificate, certificates)
+    friendly = found.cert.friendly_name if found.cert else None
+    written = pkcs12.serialize_key_and_certificates(friendly, _supported(found.key), own, others, encryption)
     return _with_slow_mac(written, wanted)
 
 

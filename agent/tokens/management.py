@@ -121,13 +121,21 @@ class TokenManagement:
         return pkcs10.assemble(done.request, key_type, signature)
 
     async def write_certificate(
-        self, token: TokenState, der: bytes, pin: PinSource, *, label: str = "", authority: bool = False
+        self,
+        token: TokenState,
+        der: bytes,
+        pin: PinSource,
+        *,
+        label: str = "",
+        authority: bool = False,
+        chain: Sequence[bytes] = (),
     ) -> TokenObject:
-        """Put a certificate beside its key; `authority`: one of the chain, which needs no key. Asks "pin".
+        """Put a certificate beside its key; `authority`: one of the chain, which needs no key. Asks "pin", of a key
+        file "passphrase": it becomes another key file, with the issuers that are found in `chain`.
 
         Raises CertificateDamaged (before anything is asked), KeyAbsent, ObjectExists.
         """
-        return (await self._do(token, tasks.WriteCertificate(der, label, authority), pin)).made[0]
+        return (await self._do(token, tasks.WriteCertificate(der, label, authority, tuple(chain)), pin)).made[0]
 
     async def import_key_file(
         self, token: TokenState, content: bytes, name: str, pin: PinSource

@@ -36,6 +36,7 @@ class WriteCertificate(msgspec.Struct, frozen=True, tag=True):
     der: bytes
     label: str
     authority: bool
+    chain: tuple[bytes, ...] = ()  # DER of what came with it; a key file keeps the issuers among them
 
 
 class ImportKeyFile(msgspec.Struct, frozen=True, tag=True):

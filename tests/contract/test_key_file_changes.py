@@ -251,7 +251,7 @@ async def test_what_only_tokens_can_do_is_said_before_anything_is_asked(
     for begin in (
         lambda pin: manage.generate(entry.token, KeySpec("ec"), pin),
         lambda pin: manage.unblock(entry.token, pin),
-        lambda pin: manage.write_certificate(entry.token, entry.der, pin),
+        lambda pin: manage.write_certificate(entry.token, entry.der, pin, authority=True),
         lambda pin: manage.import_key_file(entry.token, file.path.read_bytes(), "x.p12", pin),
     ):
         async with asking(None) as asker:
