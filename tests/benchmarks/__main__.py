@@ -28,6 +28,7 @@ from tests.benchmarks import (
     slow_module,
     starting,
     tokens,
+    window,
 )
 from tests.benchmarks import (
     desk as desk_window,
@@ -52,6 +53,7 @@ PARTS = (
     "doctor",
     "journal",
     "desk",
+    "window",
 )
 
 
@@ -67,6 +69,10 @@ def main(parts: Iterable[str]) -> None:
         if "desk" in parts:
             _show("Certificates in Pero's window", desk_window.figures())
             if set(parts) == {"desk"}:
+                return
+        if "window" in parts:
+            _show("A signing window", window.figures())
+            if set(parts) == {"window"}:
                 return
         if "gost" in parts:
             _show("Streebog", gost.streebog(Path(folder)))

@@ -11,29 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from agent.desktop import messages
-from agent.desktop.window_process import open_window
 from agent.tokens.pool import TokenPool
 from agent.transport.client import LocalClient, PinChoice
 from tests.benchmarks.figures import Figure
-from tests.harness import prompts
 from tests.harness.softhsm import MODULE
 from tests.harness.whole import PERO, Desk, end
 
 COUNT = 11
-DEADLINE = 20.0  # seconds
-START_GOAL, WINDOW_GOAL = 350.0, 300.0  # milliseconds
-_WINDOW = """
-import os, sys
-from PySide6.QtWidgets import QApplication, QLabel
-class Label(QLabel):
-    def paintEvent(self, event):
-        os._exit(0)
-application = QApplication(sys.argv[:1])
-label = Label("a window")
-label.show()
-application.exec()
-"""
+START_GOAL = 350.0  # milliseconds
 
 
 def figures(desk: Desk) -> Iterator[Figure]:
@@ -48,10 +33,6 @@ def figures(desk: Desk) -> Iterator[Figure]:
         yield Figure("SoftHSM worker to its listing", listed, reference=binding)
         listed = [asyncio.run(_worker([], desk.places.key_files)) for _ in range(COUNT)]
         yield Figure("key file worker to its listing", listed, reference=bare)
-    label = Figure("PySide6 label to its painting", _ended(desk, sys.executable, "-c", _WINDOW))
-    said, seen = zip(*[asyncio.run(_window(desk)) for _ in range(COUNT)], strict=True)
-    yield Figure("window to its own word", said, reference=label)
-    yield Figure("window to visible on the display", seen, reference=label, goal=WINDOW_GOAL)
 
 
 def _python(desk: Desk, program: str) -> Figure:
@@ -98,19 +79,6 @@ async def _worker(modules: list[str], key_files: Path) -> float:
     await pool.close()
     assert listing.certificates, listing
     return taken
-
-
-async def _window(desk: Desk) -> tuple[float, float]:
-    """From the wish for a signing window until it says that it stands, and until somebody else on the display (xdotool,
-    which takes 10 ms to look) sees it."""
-    begin = time.perf_counter()
-    async with open_window(messages.ShowSigning(prompts.signing()), desk.environment):
-        said = time.perf_counter()
-        while not desk.display.windows("Pero"):
-            assert time.perf_counter() < said + DEADLINE, "no window"
-        seen = time.perf_counter()
-    desk.display.wait_for_no_window("Pero")
-    return (said - begin) * 1e3, (seen - begin) * 1e3
 
 
 @contextlib.contextmanager

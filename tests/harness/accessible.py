@@ -28,13 +28,13 @@ STATES = (
 
 
 def application(name):
-    """The newest running application of that name."""
+    """The newest running application of that name that shows anything."""
     desktop = Atspi.get_desktop(0)
     found = None
     for index in range(desktop.get_child_count()):
         child = desktop.get_child_at_index(index)
         try:
-            if child is not None and child.get_name() == name:
+            if child is not None and child.get_name() == name and child.get_child_count():
                 found = child
         except GLib.Error:
             continue
