@@ -31,6 +31,7 @@ from agent.consent.prompter import Prompter
 from agent.consent.unattended import CommandPrompter
 from agent.desktop.attendant import Attendant, Tools
 from agent.desktop.desk_process import DeskProcess
+from agent.desktop.first_run import FirstRun
 from agent.desktop.notices import Notices
 from agent.desktop.window_prompter import WindowPrompter
 from agent.diagnostics.quick import QuickLook
@@ -224,6 +225,7 @@ class Agent:
         self._desk = DeskProcess(sessions.serve, os.environ if desktop is None else desktop)
         composition.services.open_desk = self._desk.open
         self._attendant = None if desktop is None else _attendant(composition, desktop)
+        self._first_run = None if desktop is None else _first_run(composition, desktop)
         self._keeper = _keeper(composition, self._tell)
 
     async def start(self) -> None:
@@ -241,6 +243,8 @@ class Agent:
         self._composition.port = self._loopback.port
         if self._attendant is not None:
             self._attendant.start()
+        if self._first_run is not None:
+            self._first_run.start()
         _hear_damage(self._composition.journal, self._tell)
         self._keeper.start()
         _log.info("started version=%s pid=%d port=%s", VERSION, os.getpid(), self._loopback.port)
@@ -257,6 +261,8 @@ class Agent:
         await self._keeper.close()
         if self._attendant is not None:
             await self._attendant.close()
+        if self._first_run is not None:
+            await self._first_run.close()
         await self._desk.close()
         await self._local.close()
         await self._loopback.close()
@@ -293,6 +299,11 @@ def _hear_damage(journal: Journal, tell: Callable[[str, dict[str, Fact]], None])
             loop.call_soon_threadsafe(tell, "journal_damaged", facts)
 
     journal.listen(hear)
+
+
+def _first_run(composition: Composition, desktop: Mapping[str, str]) -> FirstRun:
+    services = composition.services
+    return FirstRun(services.locations, desktop, lambda page, files: services.open_desk(page, files), services.now)
 
 
 def _attendant(composition: Composition, desktop: Mapping[str, str]) -> Attendant:

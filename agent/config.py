@@ -92,6 +92,11 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "certificate-states.json"
 
     @property
+    def guide(self) -> Path:
+        """When the guide of the first run was shown."""
+        return self.state / "guide-shown"
+
+    @property
     def lock(self) -> Path:
         return self.state / "agent.lock"
 

@@ -12,7 +12,7 @@ import click
 from agent.cli.context import Context
 from agent.errors import NotRunning
 
-PAGES = ("certificates", "sign", "verify", "journal", "diagnosis", "sites", "settings")
+PAGES = ("certificates", "sign", "verify", "journal", "diagnosis", "sites", "settings", "guide")
 _START = 15.0  # seconds for an agent to answer
 
 
@@ -21,10 +21,11 @@ _START = 15.0  # seconds for an agent to answer
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILES]...")
 @click.pass_obj
 def command(context: Context, page: str, files: tuple[Path, ...]) -> None:
-    context.run(_open(context, page, [str(file.absolute()) for file in files]))
+    context.run(open_page(context, page, [str(file.absolute()) for file in files]))
 
 
-async def _open(context: Context, page: str, files: list[str]) -> None:
+async def open_page(context: Context, page: str, files: list[str]) -> None:
+    """`files`: absolute paths. Raises WindowUnavailable, NotRunning."""
     from agent.transport.client import LocalClient, PinChoice
 
     loop = asyncio.get_running_loop()

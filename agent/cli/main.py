@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "run": "agent.cli.run",
     "stop": "agent.cli.stop",
     "desk": "agent.cli.desk",
+    "guide": "agent.cli.guide",
     "pause": "agent.cli.pause",
     "resume": "agent.cli.resume",
     "setup": "agent.cli.setup",

@@ -14,7 +14,7 @@ from pathlib import Path
 LANGUAGES = ("ru", "en")
 DOMAINS = (
     "errors", "windows", "commands", "diagnostics", "return_codes",
-    "desk", "desk_certificates", "desk_files", "desk_records", "desk_settings", "care",
+    "desk", "desk_certificates", "desk_files", "desk_records", "desk_settings", "desk_guide", "care",
 )  # fmt: skip
 FOLDER = Path(__file__).parent / "locale"
 

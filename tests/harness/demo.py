@@ -20,6 +20,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from agent.config import locations, secure_folder
 from agent.texts.catalogue import language_of, text
 from tests.harness import browsers, softhsm
 from tests.harness.demo_page import PATIENCE, DemoFailed, DemoPage, wait
@@ -110,6 +111,9 @@ class Demo:
     def _start_agent(self, stack: contextlib.ExitStack) -> None:
         self._say("Start Pero, the agent, with a state folder of its own.")
         self._show("run")
+        places = locations(self.environment)
+        secure_folder(places.state)
+        places.guide.touch(0o600)  # no guide comes up between the demo's own steps
         agent = subprocess.Popen(
             [PERO, "run"],
             env=self.environment,

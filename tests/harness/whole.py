@@ -30,7 +30,7 @@ from typing import Any
 
 import psutil
 
-from agent.config import LOOPBACK_PORTS, Locations, locations
+from agent.config import LOOPBACK_PORTS, Locations, locations, secure_folder
 from tests.harness import browsers
 from tests.harness.display import Display
 from tests.harness.gost_token import GostToken, make_gost_token
@@ -69,6 +69,8 @@ class Desk:
         self.environment = browsers.private_environment(
             self.folder, XDG_RUNTIME_DIR=runtime, LANG="C.UTF-8", **shown, **faulty
         )
+        secure_folder(self.places.state)
+        self.places.guide.touch(0o600)  # not the first run: no guide comes up
         return self
 
     def __exit__(self, *_: object) -> None:

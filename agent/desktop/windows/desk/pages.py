@@ -14,6 +14,7 @@ PAGES: dict[str, str] = {
     "diagnosis": "agent.desktop.windows.desk.diagnosis",
     "sites": "agent.desktop.windows.desk.sites",
     "settings": "agent.desktop.windows.desk.settings",
+    "guide": "agent.desktop.windows.desk.guide",
 }
 
 

@@ -73,6 +73,9 @@ class Content(Page):
             for name in present:
                 row = self._rows[name] = SettingRow(settings[name], self.wording, self._changed)
                 layout.addWidget(row)
+        guide = QPushButton(self.wording("guide.open"))
+        guide.clicked.connect(lambda: self.open_page("guide"))
+        layout.addWidget(guide, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addStretch(1)
         self._area.setWidget(content)
         self._area.verticalScrollBar().setValue(position)
