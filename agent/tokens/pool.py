@@ -64,7 +64,7 @@ class TokenPool:
     ) -> None:
         self._policy = policy or Policy()
         self._given = modules
-        self._watcher = Watcher(self._look)
+        self._watcher = Watcher(self._look, went=self._card_went)
         self._folder = key_files
         self._issuers = issuers
         self._deadline = deadline
@@ -246,6 +246,11 @@ class TokenPool:
             return frozenset((await self._known(path).call(messages.Look)).slots)
         except PeroError:
             return None
+
+    def _card_went(self) -> None:
+        for path, worker in self._workers.items():
+            if has_readers(path):
+                worker.card_went()
 
     def _any_key_file(self) -> bool:
         return self._folder.is_dir() and any(self._folder.iterdir())

@@ -25,6 +25,7 @@ SLOW_DEADLINE = 600.0  # seconds, where a card may make a key: RSA 4096 takes so
 FREE_DEATHS = 3  # deaths in a row after which a worker is started again at once
 LONGEST_BACK_OFF = 60.0  # seconds
 _END_GRACE = 3.0  # seconds that a worker has to end when it is told to
+_GONE_DEADLINE = 8.0  # seconds for what reads cards, once one of them was taken out
 _REQUEST_LIMIT = 200  # requests at one worker
 _LAST_WORDS = 1.0  # seconds in which what a dead worker said is still read, where a child of it holds the socket
 
@@ -346,6 +347,15 @@ class WorkerProcess:
         if self._deaths >= FREE_DEATHS:
             pause = min(LONGEST_BACK_OFF, float(2 ** min(self._deaths - FREE_DEATHS, 6)))
             self._not_before = asyncio.get_running_loop().time() + pause
+
+    def card_went(self) -> None:
+        """A card left a reader: what only reads cards ends soon or never (OpenSC 0.23 may lock itself out for ever)."""
+        running = self._running
+        if running is None or running.ending or running.hung is not None or not running.is_timed:
+            return
+        at_work = running.acting or running.limit is not None  # with a secret, at a card that may be another one
+        if not at_work and running.timer and running.timer.when() - asyncio.get_running_loop().time() > _GONE_DEADLINE:
+            running.set_timer(_GONE_DEADLINE, lambda: self._kill_hung(running, _GONE_DEADLINE))
 
     async def close(self) -> None:
         """End the worker; what is asked fails with Stopping."""

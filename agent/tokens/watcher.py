@@ -28,6 +28,7 @@ class Change(NamedTuple):
 
 class Watcher:
     """`look` asks modules for their slots; its argument tells whether PC/SC answers for those that drive readers.
+    `went` hears that a card left its reader.
 
     Nothing runs while nobody listens.
     """
@@ -36,11 +37,13 @@ class Watcher:
         self,
         look: Callable[[bool], Awaitable[Slots]],
         library: Callable[[], pcsc.Library] = pcsc.Library,
+        went: Callable[[], None] = lambda: None,
         *,
         interval: float = LOOK,
     ) -> None:
         self._look = look
         self._library = library
+        self._went = went
         self._interval = interval
         self._listeners: set[asyncio.Queue[Change]] = set()
         self._turn = asyncio.Lock()
@@ -135,6 +138,8 @@ class Watcher:
         self._publish(Change("module_answered", module=module))
 
     def _publish(self, change: Change) -> None:
+        if change.kind == "token_removed" and change.reader:
+            self._went()
         for queue in self._listeners:
             queue.put_nowait(change)
 

@@ -6,6 +6,7 @@ The card keeps its own counter of tries and wants a PIN before each signature wi
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,13 +14,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.errors import PinLocked, TokenAbsent, WorkerDied
+from agent.errors import PinLocked, TokenAbsent, WorkerDied, WorkerHung
 from agent.model import CertificateEntry, TokenState
 from agent.tokens.pool import TokenPool
 from tests.harness.asker import Asker, asking
 from tests.harness.keyfiles import Identity, make_identity
-from tests.harness.places import algorithm_of, verify
-from tests.harness.shim import DIGEST
+from tests.harness.places import algorithm_of, opened, verify
+from tests.harness.shim import DIGEST, Shim, found
 from tests.harness.virtual_card import PIN as PIN_BYTES
 from tests.harness.virtual_card import TRIES
 from tests.harness.virtual_reader import OPENSC, Card, Readers, virtual_readers
@@ -248,3 +249,22 @@ async def test_a_worker_killed_in_the_middle_of_a_signature_leaves_the_card_usab
     card.set_delay(0)
     async with asking(PIN) as asker:
         verify(card.identities["authentication"], await sign(pool, card, "authentication", asker), DIGEST)
+
+
+async def test_a_module_that_hangs_as_a_card_goes_is_given_up_soon(shim: Shim, card: Card, tmp_path: Path) -> None:
+    """OpenSC 0.23 may wait for itself for ever where a card is pulled while it is read."""
+    module = tmp_path / OPENSC
+    shutil.copy(shim.path, module)
+    pool = TokenPool(lambda: [str(module)], tmp_path / "key-files", deadline=600)
+    async with opened(pool), pool.changes(), asyncio.timeout(100):  # far from the deadline
+        await pool.listing()
+        shim.does("C_GetTokenInfo hang")
+        listing = asyncio.create_task(pool.listing())
+        await shim.reached("C_GetTokenInfo")
+        await asyncio.to_thread(card.remove)
+        try:
+            assert [fault.error for fault in (await listing).faults] == [WorkerHung.name]
+        finally:
+            await asyncio.to_thread(card.insert)
+        shim.behaves()
+        assert found(await pool.listing(), shim.token)
