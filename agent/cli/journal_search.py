@@ -102,7 +102,8 @@ async def export(context: Context, sought: dict[str, Any], target: Path, form: s
 
 
 def _table(form: str, file: BinaryIO, language: str) -> Table:
-    from agent.records.tables import Csv, Xlsx
+    from agent.records.tables import Csv
+    from agent.records.xlsx import Xlsx
 
     if form == "pdf":
         from agent.desktop.windows.journal_pdf import Pdf

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
+import gzip
+import hashlib
 import io
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +19,7 @@ import pytest
 
 from agent.desktop.notices import Notices
 from agent.journal import Journal
-from tests.harness.command_line import CommandLine
+from tests.harness.command_line import PERO, TIMEOUT, CommandLine
 
 
 @pytest.fixture
@@ -87,10 +91,80 @@ def test_an_export_overwrites_nothing_and_leaves_nothing_where_it_fails(pero: Co
     assert full.json["error"]["name"] == "file_unwritable"
 
 
-def test_a_pdf_of_many_entries_has_all_of_them_on_numbered_pages(pero: CommandLine) -> None:
+@pytest.mark.parametrize("form", ["csv", "xlsx", "pdf"])
+def test_a_full_disk_costs_an_export_and_leaves_nothing_half(pero: CommandLine, form: str) -> None:
+    with_documents(pero, 2000)
+    (pero.folder / "small").mkdir()
+    script = (
+        f'mount -t tmpfs -o size=64k none small && "$0" journal export small/all.{form} --json; echo "$?"; ls -A small'
+    )
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script, PERO],
+        cwd=pero.folder, env=pero.environment, capture_output=True, text=True, check=True, timeout=TIMEOUT,
+    )  # fmt: skip
+    said, _, rest = done.stdout.rpartition("}\n")
+    error = json.loads(said + "}")["error"]
+    assert (error["name"], error["facts"]["reason"]) == ("file_unwritable", os.strerror(errno.ENOSPC))
+    assert rest.split() == ["3"], "the exit status, and no file"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["alone", "with an agent"])
+def test_old_entries_are_archived_by_a_command_and_found_by_their_hash(pero: CommandLine, running: bool) -> None:
+    with_entries(pero)
+    hashes = {entry["number"]: entry["hash"] for entry in pero.run("journal", "list", "--json").json["entries"]}
+    day = f"{datetime.now().astimezone() - timedelta(days=5):%Y-%m-%d}"
+    with pero.agent() if running else io.BytesIO():
+        made = pero.run("journal", "archive", "--before", day, "--json").json["archive"]
+        assert (made["first"], made["last"]) == (1, 3)
+        lines = gzip.decompress(Path(made["path"]).read_bytes()).splitlines()
+        assert [hashlib.sha256(line).hexdigest() for line in lines] == [hashes[number] for number in (1, 2, 3)]
+        again = pero.run("journal", "archive", "--before", day)
+        assert (again.status, again.output) == (0, "No entry is that old. Nothing was moved.\n")
+        assert "Договор.pdf" not in pero.run("journal", "list").output
+        for number in (2, 4):
+            told = pero.run("journal", "verify", "--head", hashes[number].upper())
+            assert told.status == 0
+            assert f"The hash is that of entry {number}" in told.output
+        assert pero.run("journal", "archive", "--before", "soon").status == 64
+
+
+def test_a_changed_archive_is_named_with_the_entries_that_still_count(pero: CommandLine) -> None:
+    with_entries(pero)
+    hashes = {entry["number"]: entry["hash"] for entry in pero.run("journal", "list", "--json").json["entries"]}
+    path = Path(pero.run("journal", "archive", "--before", "2100-01-01", "--json").json["archive"]["path"])
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    lines[2] = lines[2].replace(b"signed", b"denied")
+    path.write_bytes(gzip.compress(b"".join(lines)))
+    told = pero.run("journal", "verify", "--json")
+    assert told.status == 1
+    (changed,) = told.json["archives"]
+    assert (changed["state"], changed["broken_at"], told.json["intact"]) == ("changed", 3, True)
+    assert "Entries before 3 are as they were" in pero.run("journal", "verify").output
+    assert "Записи до 3 не изменены" in pero.run("journal", "verify", language="ru_RU").output
+    assert pero.run("journal", "verify", "--head", hashes[2], "--json").json["head_at"] == 2
+    assert pero.run("journal", "verify", "--head", hashes[3], "--json").json["head_at"] is None
+    path.unlink()
+    told = pero.run("journal", "verify")
+    assert (told.status, "not in its folder" in told.output) == (0, True)
+
+
+def test_a_pdf_of_thousands_of_entries_is_made_to_its_end(pero: CommandLine) -> None:
+    with_documents(pero, 3000)
+    ended = pero.run("journal", "export", "all.pdf")
+    assert (ended.status, ended.complaint) == (0, "")
+    told = subprocess.run(["pdfinfo", pero.folder / "all.pdf"], capture_output=True, text=True, check=True).stdout
+    assert int(told.split("Pages:")[1].split()[0]) > 50
+
+
+def with_documents(pero: CommandLine, count: int) -> None:
     journal = Journal(pero.places.journal, lambda: datetime.now(UTC))
-    journal.note_all("batch_document", [{"document": f"act {number}.pdf"} for number in range(300)])
+    journal.note_all("batch_document", [{"document": f"act {number}.pdf"} for number in range(count)])
     journal.close()
+
+
+def test_a_pdf_of_many_entries_has_all_of_them_on_numbered_pages(pero: CommandLine) -> None:
+    with_documents(pero, 300)
     assert pero.run("journal", "export", "all.pdf", language="ru_RU").status == 0
     shown = subprocess.run(["pdftotext", "-layout", pero.folder / "all.pdf", "-"], capture_output=True, check=True)
     text = shown.stdout.decode()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import os
 import re
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 
-from agent.records.tables import COLUMNS, Csv, Xlsx
+from agent.records import xlsx
+from agent.records.tables import COLUMNS, Csv
+from agent.records.xlsx import Xlsx
 
 FORMULA = '=HYPERLINK("http://evil.example","act")'
 
@@ -71,3 +75,30 @@ def test_control_characters_and_names_that_are_no_unicode_do_not_break_a_table()
     assert "⟨U+0000⟩" in sheet["E2"].value
     assert "U+" in as_csv(odd)[1][4]
     assert len(as_csv(odd)[1]) == len(COLUMNS)
+
+
+def test_what_one_sheet_has_no_room_for_goes_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx, "ROWS", 3)
+    file = io.BytesIO()
+    table = Xlsx(file, "en")
+    table.add(entry(number) for number in (1, 2, 3, 4, 5))
+    table.finish()
+    book = openpyxl.load_workbook(file)
+    assert book.sheetnames == ["Journal", "Journal 2", "Journal 3"]
+    assert [[row[0].value for row in sheet.rows] for sheet in book] == [["No.", 1, 2], ["No.", 3, 4], ["No.", 5]]
+    assert zipfile.ZipFile(file).testzip() is None
+
+
+def test_text_that_looks_like_an_escape_of_xlsx_stays_as_it_is() -> None:
+    _, content = as_xlsx(entry(1, document="_x000D_.pdf"))
+    sheet = zipfile.ZipFile(io.BytesIO(content)).read("xl/worksheets/sheet1.xml")
+    assert b'<t xml:space="preserve">_x005F_x000D_.pdf</t>' in sheet, "ECMA-376-1, section 22.9.2.19"
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_export_that_is_given_up_writes_nothing_more(tmp_path: Path) -> None:
+    with (tmp_path / "half.xlsx").open("w+b") as file:
+        table = Xlsx(file, "en")
+        table.add([entry(1)])
+    del table  # the file is closed already: writing to it would raise ValueError
+    gc.collect()

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from PySide6.QtCore import QBuffer, QCoreApplication, QIODevice, QMarginsF, QRect, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QPageLayout, QPageSize, QPainter, QPdfWriter
 
+from agent.desktop.windows.none_count import keep_none
 from agent.records.tables import Entry, cells, headings
 from agent.texts.catalogue import text
 
@@ -105,6 +106,7 @@ _kept: list[QGuiApplication] = []  # Qt ends with its application object
 
 def _have_toolkit() -> None:
     """Fonts need an application; one that shows nothing where none is there."""
+    keep_none()
     if QCoreApplication.instance() is None:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
         _kept.append(QGuiApplication([]))

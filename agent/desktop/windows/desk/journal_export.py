@@ -18,7 +18,8 @@ from agent.desktop.windows import widgets
 from agent.desktop.windows.desk.client import AgentClient
 from agent.desktop.windows.wording import Wording
 from agent.errors import FileUnwritable, PeroError
-from agent.records.tables import Csv, Table, Xlsx
+from agent.records.tables import Csv, Table
+from agent.records.xlsx import Xlsx
 from agent.texts.visible import visible
 
 _PAGE = 500  # entries asked for at a time
