@@ -1,13 +1,14 @@
 """The quick look: local checks that take no network and little time, made inside the agent.
 
 For the popup of the extension, and for the one finding that explains why a page's request failed. A run is shared by
-those who ask while it lasts, and explains errors shortly after: a page that fails often does not make the machine be
-looked at as often.
+those who ask before it begins, and explains errors while it lasts and shortly after: a page that fails often does not
+make the machine be looked at as often.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -56,6 +57,7 @@ class QuickLook:
         self._checks = checks  # empty: all that there are
         self._run: asyncio.Task[list[Finding]] | None = None
         self._begun = 0.0
+        self._closed = False
         self._listeners: list[Callable[[list[Finding]], None]] = []
 
     def listen(self, told: Callable[[list[Finding]], None]) -> None:
@@ -63,13 +65,21 @@ class QuickLook:
         self._listeners.append(told)
 
     async def findings(self, age: float = 0.0) -> list[Finding]:
-        """Those of the checks in QUICK, in the order of the table, of a run that lasts or ended `age` seconds ago."""
+        """Those of the checks in QUICK, in the order of the table, of a run that began at most `age` seconds ago.
+
+        What a person mended while a run lasts is seen: those who ask meanwhile share the one after it.
+        """
         if self._machine is None:
             return []
-        old = time.monotonic() - self._begun > age
-        if self._run is None or self._run.cancelled() or (self._run.done() and old):
-            self._begun = time.monotonic()
-            self._run = asyncio.create_task(self._look(self._machine))
+        wanted = time.monotonic() - age
+        while self._run is None or self._run.cancelled() or self._begun < wanted:
+            if self._closed:
+                return []
+            if self._run is None or self._run.done():
+                self._begun = math.inf  # until it begins
+                self._run = asyncio.create_task(self._look(self._machine))
+            else:
+                await asyncio.wait([self._run])
         return await asyncio.shield(self._run)
 
     async def explains(self, error: str) -> str:
@@ -87,6 +97,7 @@ class QuickLook:
 
     async def close(self) -> None:
         """End a run that nobody will hear of."""
+        self._closed = True
         if self._run is not None:
             self._run.cancel()
             await asyncio.wait([self._run])
@@ -95,6 +106,7 @@ class QuickLook:
         from agent.diagnostics import base
         from agent.diagnostics.checks import CHECKS
 
+        self._begun = time.monotonic()
         async with machine() as probe:
             found = await base.run(self._checks or CHECKS, probe, DEADLINE, only=QUICK)
         for told in self._listeners:

@@ -53,6 +53,32 @@ async def test_those_who_ask_at_once_share_one_look_and_a_later_one_looks_anew()
     assert fake.opened == 2, "a page that fails often does not keep the machine busy"
 
 
+async def test_what_is_mended_while_a_look_lasts_is_seen_by_who_asks_after_that() -> None:
+    class Slow(FakeCards):
+        async def view(self) -> View:
+            seen = self.seen
+            begun.set()
+            await go_on.wait()
+            return seen
+
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    fake = Counted()
+    fake.cards = Slow(View("stopped"))
+    look = QuickLook(fake.machine)
+    early = asyncio.create_task(look.findings())
+    await begun.wait()
+    fake.cards.seen = View("running")
+    late = [asyncio.create_task(look.findings()) for _ in range(3)]
+    await asyncio.sleep(0)
+    go_on.set()
+    assert "pcsc.service" in {one.id for one in await early if one.status == "error"}
+    for findings in await asyncio.gather(*late):
+        assert "pcsc.service" not in {one.id for one in findings if one.status == "error"}
+    assert fake.opened == 2, "one more look for all of them"
+    await look.close()
+    assert await asyncio.wait_for(look.findings(), 10) == [], "and none once it is closed"
+
+
 async def test_the_deepest_cause_explains_and_what_is_well_explains_nothing() -> None:
     fake = Counted()
     assert await QuickLook(fake.machine).explains("token_absent") == ""
