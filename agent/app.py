@@ -133,6 +133,7 @@ class Composition:
             now=now,
             port=lambda: self.port,
             notices=lambda: [msgspec.structs.asdict(notice) for notice in Notices(places.notices).all()],
+            endings=self.endings.all,
             environment=environment,
             rights=self.policy.rights.of(*this_user()),
             states=states,

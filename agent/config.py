@@ -92,9 +92,19 @@ class Locations(msgspec.Struct, frozen=True):
         return self.state / "certificate-states.json"
 
     @property
+    def authorities(self) -> Path:
+        """Certificates of authorities that the person trusts where signatures are verified."""
+        return self.state / "authorities"
+
+    @property
     def guide(self) -> Path:
         """When the guide of the first run was shown."""
         return self.state / "guide-shown"
+
+    @property
+    def passphrase_reminders(self) -> Path:
+        """Of which key files' passphrases the person was told, and when."""
+        return self.state / "passphrase-reminders.json"
 
     @property
     def lock(self) -> Path:
@@ -154,6 +164,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     portals: tuple[Portal, ...] = PORTALS
     expiry_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 30  # before its end a certificate is warned of
     expiry_thresholds: tuple[ThresholdDays, ...] = (60, 30, 14, 7, 1)  # days before its end; told once at each
+    passphrase_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 365  # age at which a change is advised; 0: never
     quiet_hours: Annotated[str, msgspec.Meta(pattern=QUIET_HOURS)] = "22:00-08:00"  # local time; "": none
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()  # asked in this order until one answers
     proxy: str = ""  # of time-stamps and revocation; "direct": none; empty: as the environment or the system says

@@ -696,6 +696,12 @@ class FolderSynchronised(PeroError):
     code, name, actor = 4018, "folder_synchronised", Actor.PERSON
 
 
+class NotAKeyCopy(PeroError):
+    """What was to be deleted is no copy of a key that Pero knows for one, or is Pero's own. Facts: path."""
+
+    code, name, actor = 4019, "not_a_key_copy", Actor.PERSON
+
+
 # 5000: raised in the browser (extension and page library), listed here because the table is one
 
 
@@ -758,7 +764,7 @@ ERRORS: tuple[type[PeroError], ...] = (
     PortsTaken, NotRunning,
     FileChanged, StorageFull,
     RightsRefused, MendFailed, MendOverwritten, ExportFailed, SettingLocked, SettingInvalid,
-    FolderSynchronised,
+    FolderSynchronised, NotAKeyCopy,
     NotInstalled, HostMissing, HostForbidden, HostExited, Unreachable, ConnectionLost,
 )  # fmt: skip
 

@@ -17,8 +17,8 @@ RIGHTS = ("view", "sign", "manage")
 _DIAGNOSED = ("clock_hosts", "clock_pages", "portals", "expiry_days")  # what `pero diagnose` goes by
 
 # What those who may not manage can still set: it changes what they see and hear, and nothing that Pero does
-PERSONAL = ("language", "expiry_thresholds", "quiet_hours")
-_OVER = ("timestamp_authorities", "proxy", "certificate_networks", *_DIAGNOSED)  # settings that policy can decide
+PERSONAL = ("language", "expiry_thresholds", "quiet_hours", "passphrase_days")
+_OVER = ("timestamp_authorities", "proxy", "certificate_networks", "passphrase_days", *_DIAGNOSED)  # settings that policy can decide
 
 Right = Literal["view", "sign", "manage"]
 Exported = Literal["owner", "label", "serial", "reader", "device", "path", "host", "issuer"]
@@ -59,6 +59,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock_pages: tuple[str, ...] | None = None  # the same
     portals: tuple[Portal, ...] | None = None  # the same
     expiry_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] | None = None  # the same
+    passphrase_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] | None = None  # the same
     rights: Rights = Rights()
     locked: tuple[str, ...] = ()  # further settings that stay as Pero has them, whatever the person's file says
     journal_days: Annotated[int, msgspec.Meta(ge=1, le=36500)] | None = None  # older entries are archived; null: never

@@ -14,14 +14,15 @@ from __future__ import annotations
 FREE = frozenset(
     {
         "connect", "status", "cancel", "stop", "pause", "resume", "open_desk", "diagnose", "list_settings",
-        "change_setting", "reset_settings",
+        "change_setting", "reset_settings", "report_lost",
     }
 )  # fmt: skip
 VIEW = frozenset(
     {
         "certificates", "certificate_cards", "certificate_state", "select_certificate", "list_modules", "list_sites",
-        "list_journal", "verify_journal", "search_journal", "note_journal", "list_notices",
+        "list_authorities", "list_journal", "verify_journal", "search_journal", "note_journal", "list_notices",
         "token_list", "token_changes", "token_objects",
+        "list_care", "find_strays",
     }
 )  # fmt: skip
 SIGN = frozenset(

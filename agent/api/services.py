@@ -68,6 +68,7 @@ class Services:
     notices: Callable[[], list[Any]] = list  # what the person was told by notifications, oldest first
     states: States | None = None  # what was learned about revocation; None: of the state folder
     ask_state: Callable[[bytes, Sequence[bytes]], Awaitable[None]] = _unasked  # those who revoke: DER, known issuers
+    endings: Callable[[], Sequence[Any]] = tuple  # certificates that were seen here, `signing.expiry.Ending`
     open_desk: Callable[[str, tuple[str, ...]], Awaitable[None]] = _no_desk  # a page of Pero's window, and files for it
     expect_person: Callable[[], None] = _nobody  # somebody is likely to be asked soon: a window is made ready
     applied: Callable[[Settings], None] = _nothing  # what was changed in the settings takes effect

@@ -65,7 +65,6 @@ class Search:
         *,
         mounted: Mapping[str, str] | None = None,
         without: Sequence[str] = (),  # folders that are not entered: those of Pero itself
-        told: Callable[[int, int], None] = lambda folders, found: None,
         longest: float = LONGEST,
         most: int = MOST_FOUND,
         clock: Callable[[], float] = time.monotonic,
@@ -73,7 +72,7 @@ class Search:
         self._mounted = places.mounts() if mounted is None else mounted
         self._waiting = [_Folder(os.path.abspath(root), 0) for root in reversed(roots)]  # noqa: PTH100 - links stay
         self._without = frozenset(without)
-        self._told = told
+        self.told: Callable[[int], None] = lambda folders: None  # after each folder, in the thread of the search
         self._end = clock() + longest
         self._most = most
         self._clock = clock
@@ -87,12 +86,17 @@ class Search:
     def stop(self) -> None:
         self._stopped.set()
 
+    @property
+    def found(self) -> tuple[Stray, ...]:
+        """What is found so far, in the order of finding."""
+        return tuple(self._strays.copy().values())
+
     def run(self) -> Searched:
         self._leave_out_far_roots()
         ended: Ended = ""
         while self._waiting and not (ended := self._over()):
             self._look_into(self._waiting.pop())
-            self._told(self._folders, len(self._strays))
+            self.told(self._folders)
         order = {kind: number for number, kind in enumerate(kinds.KINDS)}
         return Searched(
             strays=tuple(sorted(self._strays.values(), key=lambda one: (order[one.kind], one.path))),

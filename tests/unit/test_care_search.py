@@ -170,11 +170,12 @@ def test_a_hundred_thousand_files_are_gone_through_and_the_search_can_be_taken_b
     found = search(tmp_path)
     assert (found.files, found.folders, found.ended, len(found.strays)) == (100_001, 101, "", 1)
 
-    def told(folders: int, _found: int) -> None:
+    def told(folders: int) -> None:
         if folders == 10:
             taken_back.stop()
 
-    taken_back = Search([str(tmp_path)], mounted={}, told=told)
+    taken_back = Search([str(tmp_path)], mounted={})
+    taken_back.told = told
     begun = threading.Thread(target=taken_back.run)
     begun.start()
     begun.join(60)

@@ -22,7 +22,7 @@ NEVER_TOLD_TO_PAGES = {  # of commands and of the journal: no method that a page
     "subject_invalid", "module_slow", "outcome_unknown", "key_file_several_keys", "label_unsuitable",
     "rights_refused", "mend_failed", "mend_overwritten",
     "export_failed", "setting_locked", "setting_invalid", "folder_synchronised", "last_try_unconfirmed",
-    "passphrase_weak",
+    "passphrase_weak", "not_a_key_copy",
 }  # fmt: skip
 
 

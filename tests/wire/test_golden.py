@@ -31,6 +31,8 @@ NEEDS_REAL_TOKENS = {
     "add_key_file",
     "forget_key_file",
     "backup_key_file",
+    "find_strays",
+    "delete_stray",
     "try_signature",
     "list_modules",
     "add_module",

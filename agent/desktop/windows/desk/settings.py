@@ -13,7 +13,7 @@ from agent.desktop.windows.desk.setting_rows import SettingRow
 from agent.errors import PeroError
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "general": ("language", "autostart", "expiry_days", "expiry_thresholds", "quiet_hours"),
+    "general": ("language", "autostart", "expiry_days", "expiry_thresholds", "quiet_hours", "passphrase_days"),
     "tokens": ("modules",),
     "network": ("timestamp_authorities", "proxy", "certificate_networks", "upload_bytes"),
     "diagnosis": ("portals", "clock_hosts", "clock_pages"),
