@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import socket
 import sys
@@ -51,6 +52,7 @@ class WorkerProcess:
         self._running: Running | None = None
         self._starting = asyncio.Lock()
         self._deaths = 0
+        self._card_went = -math.inf  # of the loop's clock
         self._not_before = 0.0  # of the loop's clock
         self._last_death: PeroError | None = None
         self._number = 0
@@ -280,7 +282,7 @@ class WorkerProcess:
         often it is asked or nobody waits any more; else the idle time."""
         if running.ending or running.hung is not None:
             return
-        limit = running.limit or self._deadline
+        limit = self._limit(running)
         if running.owed or not running.loaded.done():
             if not running.is_timed:
                 running.set_timer(limit, lambda: self._kill_hung(running, limit))
@@ -349,13 +351,23 @@ class WorkerProcess:
             self._not_before = asyncio.get_running_loop().time() + pause
 
     def card_went(self) -> None:
-        """A card left a reader: what only reads cards ends soon or never (OpenSC 0.23 may lock itself out for ever)."""
+        """A card left a reader: what reads cards now, or begins to soon, has less time."""
+        self._card_went = asyncio.get_running_loop().time()
         running = self._running
-        if running is None or running.ending or running.hung is not None or not running.is_timed:
-            return
-        at_work = running.acting or running.limit is not None  # with a secret, at a card that may be another one
-        if not at_work and running.timer and running.timer.when() - asyncio.get_running_loop().time() > _GONE_DEADLINE:
-            running.set_timer(_GONE_DEADLINE, lambda: self._kill_hung(running, _GONE_DEADLINE))
+        if running and running.is_timed and running.timer and self._limit(running) == _GONE_DEADLINE:
+            left = running.timer.when() - self._card_went
+            running.is_timed = left <= _GONE_DEADLINE
+            self._watch(running)
+
+    def _limit(self, running: Running) -> float:
+        """Seconds for what is under way. What only reads cards ends soon or never once one of them was pulled: OpenSC
+        0.23 may then wait for itself for ever. What has a secret may be at another card."""
+        if running.limit is not None:
+            return running.limit
+        now = asyncio.get_running_loop().time()
+        if running.loaded.done() and not running.acting and now - self._card_went <= _GONE_DEADLINE:
+            return min(self._deadline, _GONE_DEADLINE)
+        return self._deadline
 
     async def close(self) -> None:
         """End the worker; what is asked fails with Stopping."""
