@@ -21,6 +21,7 @@ from agent.errors import (
 from agent.tokens.public_key import public_key
 
 MAX_CERTIFICATE = 1 << 20  # bytes
+MAX_CHAIN = 32  # certificates that come with one
 _LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 _SEQUENCE = b"\x30"
 _LINE = 64  # characters of a line of PEM (RFC 7468 section 2)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from agent.api.certificate_files import MAX_CHAIN
 from agent.api.files import open_file, unreadable
 from agent.certificates import pem
 from agent.certificates.description import describe
@@ -35,6 +36,7 @@ from agent.errors import (
     Refused,
     SignatureDamaged,
 )
+from agent.model import KEY_FILES
 from agent.tokens.labels import check_label
 from agent.tokens.public_key import public_key
 
@@ -68,9 +70,14 @@ def write_certificate(
         chosen = certificates[0] if len(certificates) == 1 else _fitting(certificates, await session.objects())
         certificate = base64.b64encode(chosen).decode("ascii")
         answer_in_window(session)
-        return await session("token_write_certificate", certificate=certificate, label=label, authority=authority)
+        more: Row = {}
+        if session.token["module"] == KEY_FILES:  # its issuers lie in the same file
+            more["chain"] = [base64.b64encode(one).decode("ascii") for one in certificates[:MAX_CHAIN]]
+        return await session(
+            "token_write_certificate", certificate=certificate, label=label, authority=authority, **more
+        )
 
-    result = with_token(context, wanted, ask, pin_fd, work)
+    result = with_token(context, wanted, ask, pin_fd, work, key_files=wanted is not None)
     if as_json:
         print_json(result)
     else:

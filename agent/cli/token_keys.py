@@ -125,7 +125,8 @@ def request(
         answer_in_window(session)
         return await session("token_request", key=chosen, subject=subject, extensions=extensions)
 
-    der = base64.b64decode(with_token(context, wanted, ask, pin_fd, work)["request"])
+    made = with_token(context, wanted, ask, pin_fd, work, key_files=wanted is not None)
+    der = base64.b64decode(made["request"])
     write(target, _pem(der) if pem else der, force)
     if as_json:
         print_json({"file": str(target)})

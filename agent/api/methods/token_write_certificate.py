@@ -8,11 +8,10 @@ import msgspec
 
 from agent.api import token_wire
 from agent.api.caller import Caller
+from agent.api.certificate_files import MAX_CHAIN
 from agent.api.messages import binary
 from agent.api.method import COMMAND, Method
 from agent.api.services import Services
-
-MAX_CHAIN = 32  # certificates that came with it
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent.api.certificate_files import in_pem
 from agent.desktop.windows.desk import asking
 from agent.desktop.windows.desk.certificate_card import Action
+from agent.desktop.windows.desk.certificate_state import revocation
 from agent.errors import PeroError
 from agent.texts.visible import visible
 
@@ -27,6 +28,7 @@ class CertificateActions:
     def of(self, card: Row) -> list[Action]:
         rows: list[tuple[str, Callable[[Row], None], bool]] = [
             ("try", self._try, not card["problems"]),
+            ("check", self._check, True),
             ("export", self._export, True),
             ("copy_thumbprint", lambda one: self._page.copy(one["thumbprint"]), True),
             ("rename", self._rename, True),
@@ -34,7 +36,7 @@ class CertificateActions:
             ("delete", self._delete, True),
         ]
         if card["key_file"]:
-            rows.insert(2, ("backup", self._backup, True))
+            rows.insert(3, ("backup", self._backup, True))
         return [Action(name, lambda act=act: act(card), enabled) for name, act, enabled in rows]  # type: ignore[misc]
 
     def _call(self, method: str, parameters: Row, answered: Callable[[Row], None]) -> None:
@@ -49,6 +51,18 @@ class CertificateActions:
                 self._page.banner.say("error", self._wording("certs.tried_wrong"))
 
         self._call("try_signature", {"certificate": card["thumbprint"]}, tell)
+
+    def _check(self, card: Row) -> None:
+        """Those who revoke are asked over the network, by the agent; the window goes on."""
+
+        def tell(state: Row) -> None:
+            self._page.show_state(state, card["thumbprint"])
+            is_bad = state["revocation"] == "revoked" or state["revoked_above"]
+            words = revocation(card, state, self._wording)
+            self._page.done(words, "error" if is_bad else "information")
+
+        self._call("certificate_state", {"certificate": card["thumbprint"], "ask": True}, tell)
+        self._page.banner.say("information", self._wording("certs.checking"))
 
     def _export(self, card: Row) -> None:
         """The public part; the key stays where it is."""

@@ -6,16 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from agent.desktop.windows import style, widgets
-from agent.desktop.windows.desk.certificate_list import Choice
+from agent.desktop.windows.desk import certificate_state
+from agent.desktop.windows.desk.certificate_list import Choice, Row
+from agent.desktop.windows.desk.flow import Flow
 from agent.desktop.windows.wording import Wording
 from agent.model import KEY_FILES
 from agent.texts.standards import standard
 from agent.texts.visible import visible
 
-_COLUMNS = 2  # of buttons
+_WORD = 24  # characters that have room in one line of the smallest window
+
+
+_STATED = ("certs.trust", "certs.revocation")  # lines that the answer of `certificate_state` fills
 
 
 class Action(NamedTuple):
@@ -28,13 +33,19 @@ class Card(QScrollArea):
     def __init__(self, wording: Wording) -> None:
         super().__init__()
         self._wording = wording
+        self._choice: Choice | None = None
+        self._by_name: dict[str, QPushButton] = {}
+        self._stated: dict[str, QLabel] = {}
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setAccessibleName(wording("certs.card"))
 
-    def show_choice(self, choice: Choice | None, actions: Sequence[Action]) -> None:
+    def show_choice(self, choice: Choice | None, actions: Sequence[Action], state: Row | None = None) -> None:
+        """`state`: the answer of `certificate_state`, where it is there. The button that has the keyboard keeps it."""
+        focused = self._focused_action()
+        self._choice, self._by_name, self._stated = choice, {}, {}
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(style.GAP, 0, style.GAP, 0)
@@ -53,16 +64,36 @@ class Card(QScrollArea):
             layout.addLayout(self._grid(choice))
         layout.addStretch(1)
         self.setWidget(inside)
+        self.show_state(state)
+        if focused and (button := self._by_name.get(focused)) is not None and button.isEnabled():
+            button.setFocus()
+        self.setMinimumWidth(inside.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
 
-    def _buttons(self, actions: Sequence[Action]) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setSpacing(style.GAP // 2)
-        for number, action in enumerate(actions):
+    def show_state(self, state: Row | None) -> None:
+        """Who vouches for the certificate that is shown, and its revocation, in their lines."""
+        if self._choice is None or self._choice.kind != "certificate":
+            return
+        told = {
+            "certs.trust": certificate_state.trust(state, self._wording),
+            "certs.revocation": certificate_state.revocation(self._choice.value, state, self._wording),
+        }
+        for key, words in told.items():
+            self._stated[key].setText(words)
+            self._stated[key].setAccessibleName(f"{self._wording(key)}: {words}")
+
+    def _focused_action(self) -> str:
+        return next((name for name, button in self._by_name.items() if button.hasFocus()), "")
+
+    def _buttons(self, actions: Sequence[Action]) -> Flow:
+        flow = Flow()
+        flow.setSpacing(style.GAP // 2)
+        for action in actions:
             button = QPushButton(self._wording(f"certs.do.{action.name}"))
             button.setEnabled(action.enabled)
+            self._by_name[action.name] = button
             button.clicked.connect(lambda _=False, act=action.act: act())
-            grid.addWidget(button, number // _COLUMNS, number % _COLUMNS)
-        return grid
+            flow.addWidget(button)
+        return flow
 
     def _grid(self, choice: Choice) -> QGridLayout:
         grid = QGridLayout()
@@ -70,12 +101,19 @@ class Card(QScrollArea):
         for row, (key, value) in enumerate(rows(choice, self._wording)):
             name = widgets.label(self._wording(key))
             style.set_faint(name)
-            shown = widgets.address_label(value) if key == "certificate.thumbprint" else widgets.label(value)
+            shown = widgets.address_label(value) if _unbroken(value) else widgets.label(value)
             shown.setAccessibleName(f"{self._wording(key)}: {value}")
             shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            if key in _STATED:
+                self._stated[key] = shown
             grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(shown, row, 1)
         return grid
+
+
+def _unbroken(value: str) -> bool:
+    """Whether a word of it may be wider than the card."""
+    return any(len(word) > _WORD for word in value.split())
 
 
 def rows(choice: Choice, wording: Wording) -> list[tuple[str, str]]:
@@ -106,6 +144,7 @@ def _certificate(choice: Choice, wording: Wording) -> list[tuple[str, str]]:
         ("certs.qualified", wording(f"certs.qualified.{'yes' if card['qualified_form'] else 'no'}")),
         ("certs.validity", f"{day('not_before')} — {day('not_after')}"),
         ("certs.key_period", period),
+        *((key, "…") for key in _STATED),
         ("certificate.key", standard(card["key"], wording.language)),
         ("certificate.token", _place(card, wording)),
         ("certs.sites", ", ".join(card["sites"])),
@@ -146,4 +185,4 @@ def _problems(choice: Choice, wording: Wording) -> list[str]:
     if choice.kind == "token":
         return [wording(f"warning.{one}") for one in value["warnings"]]
     days = {"from_day": wording.day(value["not_before"]), "to_day": wording.day(value["not_after"])}
-    return [wording(f"problem.{one}", **days) for one in value["problems"]]
+    return [wording(f"problem.{one}", **days) for one in value["problems"]] + certificate_state.remarks(value, wording)

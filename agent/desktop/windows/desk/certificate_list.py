@@ -10,6 +10,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem
 
 from agent.desktop.windows import style, widgets
+from agent.desktop.windows.desk.certificate_state import remarks
 from agent.desktop.windows.wording import Wording
 from agent.model import KEY_FILES
 from agent.texts.visible import visible
@@ -91,6 +92,7 @@ class CertificateList(QTreeWidget):
             name = row["issuer"]
             lines = [self._wording("certs.until", day=self._wording.day(row["not_after"])), visible(name)]
             lines += [self._wording(f"problem.{one}", **_days(row, self._wording)) for one in row["problems"][:1]]
+            lines += remarks(row, self._wording)[:1]
             group.addChild(self._item(lines, Choice("certificate", row["thumbprint"], row)))
         return group
 

@@ -14,8 +14,13 @@ from agent.desktop.windows.desk.certificate_card import Action, Card
 from agent.desktop.windows.desk.certificate_list import CertificateList
 from agent.desktop.windows.desk.page import Page, Place
 from agent.desktop.windows.desk.token_actions import TokenActions
+from agent.errors import PeroError
 from agent.model import KEY_FILES
 from agent.texts.visible import visible
+
+
+def _unsaid(_error: PeroError) -> None:
+    """A card without these two lines' words is one all the same."""
 
 
 class Content(Page):
@@ -32,6 +37,7 @@ class Content(Page):
         self._faults = widgets.Banner()
         self.body.addWidget(self._faults)
         self.body.addWidget(self._splitter, 1)
+        self._states: dict[str, dict[str, Any]] = {}  # answers of `certificate_state`, by thumbprint
         self._certificates = CertificateActions(self)
         self._tokens = TokenActions(self)
         row = QHBoxLayout()
@@ -53,21 +59,41 @@ class Content(Page):
         for file in files[:1]:
             self._tokens.take_file(file)
 
-    def done(self, words: str) -> None:
+    def done(self, words: str, kind: str = "information") -> None:
         """Something was done: say so, and look anew."""
-        self.banner.say("information", words)
+        self.banner.say(kind, words)
         self.shown()
+
+    def show_state(self, state: dict[str, Any], thumbprint: str) -> None:
+        """Of a certificate: kept until the page comes up anew, and shown where its card is up."""
+        self._states[thumbprint] = state
+        choice = self.list.choice
+        if choice is not None and choice.name == thumbprint:
+            self._card.show_state(state)
 
     def copy(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
         self.banner.say("information", self.wording("certs.copied"))
 
     def _show(self, result: dict[str, Any]) -> None:
+        self._states.clear()
         self.list.show_rows(result["cards"], result["tokens"])
         self._faults.say("warning", "\n".join(visible(fault["text"]) for fault in result["faults"]))
 
     def _show_card(self) -> None:
-        self._card.show_choice(self.list.choice, self._actions())
+        choice = self.list.choice
+        state = self._states.get(choice.name) if choice is not None else None
+        self._card.show_choice(choice, self._actions(), state)
+        if choice is not None and choice.kind == "certificate" and state is None:
+            self._ask_state(choice.name)
+
+    def _ask_state(self, thumbprint: str) -> None:
+        """Who vouches for it takes a moment to find out; the card does not wait."""
+
+        def show(state: dict[str, Any]) -> None:
+            self.show_state(state, thumbprint)
+
+        self.client.call("certificate_state", {"certificate": thumbprint}, show, _unsaid, self)
 
     def _actions(self) -> list[Action]:
         choice = self.list.choice

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFormLayout,
     QFrame,
-    QHBoxLayout,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -28,8 +27,10 @@ from agent.certificates.request import ATTRIBUTES
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.desk import asking
 from agent.desktop.windows.desk.client import AgentClient
+from agent.desktop.windows.desk.flow import Flow
 from agent.desktop.windows.wording import Wording
 from agent.errors import PeroError
+from agent.model import KEY_FILES
 from agent.texts.standards import standard
 from agent.texts.visible import visible
 
@@ -53,6 +54,7 @@ class RequestForm(QDialog):
         self._client = client
         self._wording = wording
         self._token = token
+        self._of_key_file = token["module"] == KEY_FILES  # it has one key, and makes no other
         self._request = ""  # base64 of the PKCS#10
         self._keys: list[_Key] = []
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -73,6 +75,8 @@ class RequestForm(QDialog):
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        intro = "certs.form.intro_key_file" if self._of_key_file else "certs.form.intro"
+        form.addRow(widgets.label(self._wording(intro, token=visible(self._token["label"]))))
         self._add(form, self._wording("certs.form.key"), self._key)
         for name, field in self._fields.items():
             self._add(form, self._wording(f"certs.field.{name}"), field)
@@ -82,13 +86,9 @@ class RequestForm(QDialog):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidget(inside)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        for button in (self._ask, self._save, self._copy, self._close):
-            row.addWidget(button)
+        row = Flow(self._ask, self._save, self._copy, self._close)
         layout = QVBoxLayout(self)
         layout.setSpacing(style.GAP)
-        layout.addWidget(widgets.label(self._wording("certs.form.intro", token=visible(self._token["label"]))))
         layout.addWidget(self.banner)
         layout.addWidget(area, 1)
         layout.addLayout(row)
@@ -111,15 +111,22 @@ class RequestForm(QDialog):
         self._client.call("token_objects", {"token": self._token}, self._show_keys, self._say, self)
 
     def _show_keys(self, result: Row) -> None:
-        free = [row for row in result["objects"] if row["kind"] == "key" and not row["certificates"]]
-        self._keys = [*(_Key(row) for row in free), *(_Key(None, *kind) for kind in _NEW_KEYS)]
+        keys = [row for row in result["objects"] if row["kind"] == "key"]
+        free = [row for row in keys if self._of_key_file or not row["certificates"]]
+        new = [] if self._of_key_file else list(zip(_NEW_KEYS, _NAMES, strict=True))
+        self._keys = [*(_Key(row) for row in free), *(_Key(None, *kind) for kind, _ in new)]
         self._key.clear()
         for row in free:
-            label = visible(row["label"]) or row["id"]
-            kind = standard(row["key"], self._wording.language)
-            self._key.addItem(self._wording("certs.form.key_there", kind=kind, label=label))
-        for name in _NAMES:
+            self._key.addItem(self._there(row))
+        for _, name in new:
             self._key.addItem(self._wording("certs.form.key_new", kind=standard(name, self._wording.language)))
+
+    def _there(self, row: Row) -> str:
+        """A key that is there."""
+        label, kind = visible(row["label"]) or row["id"], standard(row["key"], self._wording.language)
+        return self._wording(
+            "certs.form.key_in_file" if self._of_key_file else "certs.form.key_there", kind=kind, label=label
+        )
 
     def _make(self) -> None:
         self.banner.clear()
@@ -139,9 +146,7 @@ class RequestForm(QDialog):
         """The key is on the token whatever comes: another try takes it, and makes no second one."""
         row = result["object"]
         self._keys.insert(0, _Key(row))
-        kind = standard(row["key"], self._wording.language)
-        label = visible(row["label"]) or row["id"]
-        self._key.insertItem(0, self._wording("certs.form.key_there", kind=kind, label=label))
+        self._key.insertItem(0, self._there(row))
         self._key.setCurrentIndex(0)
         self._ask_for(row)
 

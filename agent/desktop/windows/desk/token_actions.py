@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.api.certificate_files import fitting, read_certificates
+from agent.api.certificate_files import MAX_CHAIN, fitting, read_certificates
 from agent.desktop.windows.desk import asking
 from agent.desktop.windows.desk.certificate_card import Action
 from agent.desktop.windows.desk.request_form import RequestForm
 from agent.errors import PassphraseIncorrect, PeroError, PinIncorrect
+from agent.model import KEY_FILES
 from agent.texts.visible import visible
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 _KEYS = (".pfx", ".p12")
+_CERTIFICATES = (".cer", ".crt", ".pem", ".p7b", ".der")
 
 
 class TokenActions:
@@ -36,10 +38,10 @@ class TokenActions:
             rows += [
                 ("unblock", lambda: self._pin("unblock", name), locked),
                 ("set_pin", lambda: self._pin("set_pin", name), empty),
-                ("request", lambda: self._request(name), True),
-                ("install", lambda: self._install(name), True),
-                ("import", lambda: self._import(name), True),
             ]
+        rows += [("request", lambda: self._request(name), True), ("install", lambda: self._install(name), True)]
+        if not key_file:
+            rows.append(("import", lambda: self._import(name), True))
         return [Action(*row) for row in rows]
 
     def add_key_file(self, path: str = "") -> None:
@@ -59,6 +61,13 @@ class TokenActions:
     def take_file(self, path: str) -> None:
         if path.lower().endswith(_KEYS):
             self.add_key_file(path)
+        elif path.lower().endswith(_CERTIFICATES):
+            choice = self._page.list.choice
+            if choice is None:
+                self._page.banner.say("information", self._wording("certs.choose_place"))
+                return
+            token = choice.value if choice.kind == "token" else choice.value["token"]
+            self._install({part: token[part] for part in ("label", "serial", "module")}, path)
 
     def _call(self, method: str, parameters: Row, answered: Callable[[Row], None]) -> None:
         self._page.banner.clear()
@@ -73,8 +82,9 @@ class TokenActions:
             words = self._wording("certs.imported", file=visible(Path(path).name))
             self._call("token_import", {"token": token, "path": path}, lambda _: self._page.done(words))
 
-    def _install(self, token: Row) -> None:
-        path = asking.open_name(self._page, self._title("install"), self._kinds("cer", "*.cer *.crt *.pem *.p7b"))
+    def _install(self, token: Row, path: str = "") -> None:
+        patterns = " ".join(f"*{ending}" for ending in _CERTIFICATES)
+        path = path or asking.open_name(self._page, self._title("install"), self._kinds("cer", patterns))
         if not path:
             return
         try:
@@ -91,6 +101,8 @@ class TokenActions:
                 self._page.say_error(error)
                 return
             parameters = {"token": token, "certificate": base64.b64encode(der).decode("ascii")}
+            if token["module"] == KEY_FILES:  # its issuers lie in the same file
+                parameters["chain"] = [base64.b64encode(one).decode("ascii") for one in certificates[:MAX_CHAIN]]
             words = self._wording("certs.installed")
             self._call("token_write_certificate", parameters, lambda _: self._page.done(words))
 
