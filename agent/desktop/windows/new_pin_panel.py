@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel
 
 from agent.consent.new_pin import fits, passphrase_fault, weakness
 from agent.desktop.windows import style, widgets
-from agent.desktop.windows.pin_panel import FIELD_WIDTH, PinPanel, SecretField
+from agent.desktop.windows.pin_panel import PinPanel, SecretField
 from agent.desktop.windows.wording import Wording
 from agent.ipc import passphrase
 
@@ -87,7 +87,6 @@ class NewPinPanel(PinPanel):
 
     def _lay_out(self) -> None:
         super()._lay_out()
-        self.again.setMinimumWidth(FIELD_WIDTH)
         self._again_label.setBuddy(self.again)
         row = QHBoxLayout()
         row.setSpacing(style.GAP)

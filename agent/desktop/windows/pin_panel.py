@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
@@ -11,7 +11,8 @@ from agent.desktop.windows.keyboard import Keyboard
 from agent.desktop.windows.wording import Wording
 from agent.ipc.pin import MAX_PIN
 
-FIELD_WIDTH = 220  # logical pixels
+_WIDTH = 220  # logical pixels; what a field would like to have
+_NARROW = 120  # logical pixels; what it makes do with where a screen is small
 
 
 class SecretField(QLineEdit):
@@ -33,6 +34,12 @@ class SecretField(QLineEdit):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setDragEnabled(False)
         self.setAcceptDrops(False)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return super().sizeHint().expandedTo(QSize(_WIDTH, 0))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(_NARROW, super().minimumSizeHint().height())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -66,7 +73,6 @@ class PinPanel(QWidget):
         self._wording = wording
         self._tells = True
         self.field = SecretField()
-        self.field.setMinimumWidth(FIELD_WIDTH)
         self.label = QLabel()
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setBuddy(self.field)

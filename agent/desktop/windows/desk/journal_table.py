@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from agent.desktop.windows.widgets import plain_tooltip
 from agent.desktop.windows.wording import Wording
 from agent.texts.entries import fact_value, fact_words, kind_words
 from agent.texts.notices import notice_words
@@ -47,14 +48,16 @@ class _Table(QTableWidget):
         for row, words in enumerate(rows, first):
             for column, word in enumerate(words):
                 shown = word if len(word) <= _LONGEST else word[:_LONGEST] + "…"
-                self.setItem(row, column, QTableWidgetItem(shown))
+                item = QTableWidgetItem(shown)
+                item.setToolTip(plain_tooltip(shown))
+                self.setItem(row, column, item)
         if first == 0:
             self._fit()
 
     def _fit(self) -> None:
         """Columns as wide as their words, the longest of them within bounds."""
         self.resizeColumnsToContents()
-        most = 22 * self.fontMetrics().averageCharWidth()
+        most = 28 * self.fontMetrics().averageCharWidth()
         for column in range(self.columnCount() - 1):
             self.setColumnWidth(column, min(self.columnWidth(column), most))
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)

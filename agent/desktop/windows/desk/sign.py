@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from agent.api.signature_file import target_for
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.desk.file_table import FilePage, FileTable
+from agent.desktop.windows.desk.flow import Flow
 from agent.desktop.windows.desk.page import Place
 from agent.desktop.windows.desk.signing_run import Job, SigningRun
 from agent.errors import Cancelled, PeroError
@@ -61,18 +62,14 @@ class Content(FilePage):
 
     # What is seen
 
-    def _file_actions(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _file_actions(self) -> Flow:
         self._choose = QPushButton(self.wording("desk.sign.choose"))
         self._choose.clicked.connect(self._choose_files)
         self._remove = QPushButton(self.wording("desk.sign.leave_out"))
         self._remove.clicked.connect(self._leave_out)
         self._open = QPushButton(self.wording("desk.sign.open_folder"))
         self._open.clicked.connect(self._open_folder)
-        for button in (self._choose, self._remove, self._open):
-            row.addWidget(button)
-        row.addStretch(1)
-        return row
+        return Flow(self._choose, self._remove, self._open)
 
     def _options(self) -> QFormLayout:
         form = QFormLayout()
@@ -91,11 +88,7 @@ class Content(FilePage):
             form.addRow(label, choice)
         self._attached = QCheckBox(self.wording("desk.sign.attached"))
         self._as_text = QCheckBox(self.wording("desk.sign.as_text"))
-        beside = QHBoxLayout()  # in one row: the page has to fit on a low screen
-        beside.addWidget(self._attached)
-        beside.addWidget(self._as_text)
-        beside.addStretch(1)
-        form.addRow(beside)
+        form.addRow(Flow(self._attached, self._as_text))  # in one row: the page has to fit on a low screen
         return form
 
     def _signing_actions(self) -> QHBoxLayout:
@@ -262,7 +255,7 @@ def _choice(rows: list[tuple[str, str]]) -> QComboBox:
     """Words and what they stand for."""
     choice = QComboBox()
     choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    choice.setMinimumContentsLength(20)
+    choice.setMinimumContentsLength(12)
     for words, value in rows:
         choice.addItem(words, value)
     return choice

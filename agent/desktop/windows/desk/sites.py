@@ -7,7 +7,6 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHBoxLayout,
     QHeaderView,
     QInputDialog,
     QPushButton,
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from agent.desktop.windows import widgets
+from agent.desktop.windows.desk.flow import Flow
 from agent.desktop.windows.desk.page import Page, Place
 from agent.texts.visible import visible
 
@@ -38,14 +38,10 @@ class Content(Page):
         self._table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._table.itemSelectionChanged.connect(self._update)
         self.body.addWidget(self._table, 1)
-        row = QHBoxLayout()
         self._forget = self._button("forget", self._forget_chosen)
         self._block = self._button("block", self._block_chosen)
         add = self._button("block_other", self._block_other)
-        for button in (self._forget, self._block, add):
-            row.addWidget(button)
-        row.addStretch(1)
-        self.body.addLayout(row)
+        self.body.addLayout(Flow(self._forget, self._block, add))
         self._update()
 
     def shown(self) -> None:
@@ -66,6 +62,7 @@ class Content(Page):
             for column, words in enumerate((visible(site["origin"]), state, *days)):
                 item = QTableWidgetItem(words)
                 item.setTextAlignment(Qt.AlignmentFlag.AlignVCenter)
+                item.setToolTip(widgets.plain_tooltip(words))
                 self._table.setItem(row, column, item)
             if chosen and site["origin"] == chosen["origin"]:
                 self._table.selectRow(row)
