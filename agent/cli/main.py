@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "token": "agent.cli.token",
     "sign": "agent.cli.sign",
     "verify": "agent.cli.verify",
+    "authorities": "agent.cli.authorities",
     "sites": "agent.cli.sites",
     "settings": "agent.cli.settings",
     "journal": "agent.cli.journal",

@@ -1,6 +1,7 @@
 """`pero verify`: is a signature right, of which document, by whom. Exit codes: 0 valid, 1 invalid, 2 cannot tell.
 
-Needs no agent: it reads files and writes text.
+Needs no agent: it reads files and writes text. The document of a detached signature is looked for beside it. Without
+`--trust` the authorities count that the person trusts on this computer; with it none but those named.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import click
 from agent.api.files import open_file
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.exits import Exit
+from agent.cli.output import plain, say
 from agent.cli.verify_report import show, value_of
 from agent.errors import DocumentTooLarge, FileUnreadable
 
@@ -30,18 +32,28 @@ _EXITS = {"valid": Exit.OK, "invalid": Exit.NEGATIVE, "indeterminate": Exit.UNDE
 @click.pass_obj
 def command(context: Context, signature: Path, content: Path | None, trust: tuple[Path, ...], as_json: bool) -> int:
     from agent.trust.anchors import read_anchors
+    from agent.trust.authorities import Authorities
+    from agent.verification.beside import document_of
     from agent.verification.documents import is_pdf, verify_any
 
     anchors = [anchor for path in trust for anchor in read_anchors(_read_regular(path))]
+    remembered = [] if trust else [one.der for one in Authorities(context.locations.authorities).all()]
     now = datetime.datetime.now(datetime.UTC)
     octets = _read(signature)
     if content is not None and is_pdf(octets):
         raise click.UsageError(context.text("command.verify.content_of_pdf"))
-    report = verify_any(octets, content, anchors if trust else None, now)
+    report = verify_any(octets, content, (anchors + remembered) or None, now)
+    if content is None and "content_missing" in report.reasons and (beside := document_of(signature)) is not None:
+        content = beside
+        report = verify_any(octets, content, (anchors + remembered) or None, now)
     if as_json:
         print_json(value_of(report))
     else:
         show(report, context)
+        if content is not None:
+            say(context.text("command.verify.document", file=plain(str(content))))
+        if remembered:
+            say(context.text("command.verify.remembered", count=len(remembered)))
     return _EXITS[report.status]
 
 

@@ -2,27 +2,31 @@
 
 A window starts it and reads one line of JSON (`Judged`) from its standard output. A document of a stranger that makes
 it crash or hang costs this process alone, and whoever waits no longer kills it. CONTENT may be empty: the document of a
-detached signature is looked for beside it. TRUST are files of certificates.
+detached signature is looked for beside it. TRUST are files of certificates; the authorities that the person trusts on
+this computer count besides.
 """
 
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 from pathlib import Path
 
 import msgspec
 
 from agent.api.files import open_file
+from agent.config import locations
 from agent.errors import DocumentTooLarge, Fact, Internal, PeroError
 from agent.ipc.hardening import die_with_parent, harden, limit_memory
 from agent.trust.anchors import read_anchors
+from agent.trust.authorities import Authorities
+from agent.verification.beside import document_of, signature_of
 from agent.verification.documents import is_pdf, verify_any
 from agent.verification.report import Report
 
 MAX_FILE = 256 << 20  # bytes of a signature, which is read whole
 _MEMORY = 3 << 30  # bytes of this process
-ENDINGS = (".p7s", ".sig", ".sgn", ".p7m", ".sign", ".xml")  # of signatures; by each the document's name is found
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -35,10 +39,12 @@ class Judged(msgspec.Struct, frozen=True):
     facts: dict[str, Fact] = {}
 
 
-def judge(given: Path, content: Path | None, trust: list[Path], now: datetime.datetime) -> Judged:
-    """A document whose signature lies beside it is judged by that signature."""
+def judge(
+    given: Path, content: Path | None, trust: list[Path], now: datetime.datetime, trusted: tuple[bytes, ...] = ()
+) -> Judged:
+    """A document whose signature lies beside it is judged by that signature. `trusted`: DER of more authorities."""
     try:
-        anchors = [anchor for path in trust for anchor in read_anchors(_read(path))]
+        anchors = [*trusted, *(anchor for path in trust for anchor in read_anchors(_read(path)))]
         return _judge(given, content, anchors or None, now)
     except PeroError as error:
         return Judged(str(given), error=error.name, facts=dict(error.facts))
@@ -56,25 +62,6 @@ def _judge(given: Path, content: Path | None, anchors: list[bytes] | None, now: 
         if about.signers:
             return Judged(str(beside), str(given), about)
     return Judged(str(given), str(content or ""), report)
-
-
-def document_of(signature: Path) -> Path | None:
-    """The document beside a detached signature: contract.txt of contract.txt.p7s, of contract.txt.sig.xml too."""
-    name = signature.name
-    if name.lower().endswith(".sig.xml"):
-        name = name[: -len(".sig.xml")]
-    elif signature.suffix.lower() in ENDINGS:
-        name = signature.stem
-    else:
-        return None
-    beside = signature.with_name(name) if name else None
-    return beside if beside is not None and beside.is_file() else None
-
-
-def signature_of(document: Path) -> Path | None:
-    """The first signature that lies beside a document by its name."""
-    names = (document.name + ending for ending in (*ENDINGS[:-1], ".sig.xml"))
-    return next((path for path in map(document.with_name, names) if path.is_file()), None)
 
 
 def _read(path: Path) -> bytes:
@@ -99,8 +86,13 @@ def main(arguments: list[str]) -> int:
     die_with_parent()
     limit_memory(_MEMORY)
     signature, content, *trust = arguments
+    trusted = tuple(one.der for one in Authorities(locations(os.environ).authorities).all())
     judged = judge(
-        Path(signature), Path(content) if content else None, list(map(Path, trust)), datetime.datetime.now(datetime.UTC)
+        Path(signature),
+        Path(content) if content else None,
+        list(map(Path, trust)),
+        datetime.datetime.now(datetime.UTC),
+        trusted,
     )
     sys.stdout.buffer.write(msgspec.json.encode(judged) + b"\n")
     return 0

@@ -13,7 +13,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QTableWidget
 
 from agent.desktop import verify_process
-from agent.desktop.verify_process import document_of, signature_of
+from agent.verification.beside import document_of, signature_of
 from agent.desktop.windows.desk.client import AgentClient
 from agent.desktop.windows.desk.file_table import FilePage, FileTable
 from agent.desktop.windows.desk.page import Place

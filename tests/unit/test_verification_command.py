@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.texts.catalogue import LANGUAGES, text
+from agent.trust.authorities import Authorities
 from agent.verification.report import REASONS
 from tests.harness import pdf
 from tests.harness.openssl import AUTHORITY, Infrastructure, cms_sign, sign
@@ -160,3 +162,48 @@ def test_demo_create_writes_what_verify_can_trust_and_never_twice(tmp_path: Path
         "signer-rsa.p12",
     ]
     assert pero(tmp_path, "demo").returncode == 64
+
+
+def test_a_detached_signature_finds_the_document_beside_it_and_says_which(pki: Infrastructure, files: Path) -> None:
+    (files / "bill.txt").write_bytes((files / "document").read_bytes())
+    (files / "bill.txt.sig").write_bytes((files / "detached.p7s").read_bytes())
+    found = pero(files, "verify", "bill.txt.sig", "--trust", pki.root.certificate)
+    assert found.returncode == 0, found.stdout
+    assert "Document: bill.txt\n" in found.stdout
+    (files / "bill.txt").write_bytes(b"something else")
+    assert pero(files, "verify", "bill.txt.sig", "--trust", pki.root.certificate).returncode == 1
+
+
+def test_authorities_are_trusted_until_they_are_taken_back(pki: Infrastructure, files: Path) -> None:
+    thumbprint = hashlib.sha256(pki.root.der).hexdigest()
+    command = ("verify", "detached.p7s", "--content", "document")
+    stranger = pki.make("stranger", "p-256", None, AUTHORITY).certificate
+    assert "You trust no authority yet." in pero(files, "authorities", "list").stdout
+    assert pero(files, *command).returncode == 2
+    assert f"Trusted from now on: {thumbprint}" in pero(files, "authorities", "add", pki.root.certificate).stdout
+    assert f"Trusted before: {thumbprint}" in pero(files, "authorities", "add", pki.root.certificate).stdout
+    by_root = pero(files, *command)
+    assert by_root.returncode == 0, by_root.stdout
+    assert "By the authorities that you trust: 1" in by_root.stdout
+    assert pero(files, *command, "--trust", stranger).returncode == 2  # none but those named
+    assert pero(files, "authorities", "remove", thumbprint.upper()).returncode == 0
+    assert pero(files, *command).returncode == 2
+    assert pero(files, "authorities", "remove", thumbprint).returncode == 1
+    assert pero(files, "authorities", "add", "document").returncode == 3
+    entries = json.loads(pero(files, "journal", "list", "--json").stdout)["entries"]
+    kinds = [entry["kind"] for entry in entries]
+    assert kinds.count("trust_authority") == 1
+    assert kinds.count("distrust_authority") == 1
+
+
+def test_a_file_that_is_not_what_its_name_says_vouches_for_nobody(pki: Infrastructure, tmp_path: Path) -> None:
+    folder = tmp_path / "authorities"
+    authorities = Authorities(folder)
+    for one in authorities.read(pki.root.certificate.read_bytes()):
+        authorities.add(one)
+    assert [one.der for one in authorities.all()] == [pki.root.der]
+    for name in ("0" * 64, "name"):
+        (folder / f"{name}.cer").write_bytes(pki.root.der)
+    (folder / f"{hashlib.sha256(b'noise').hexdigest()}.cer").write_bytes(b"noise")
+    assert [one.der for one in authorities.all()] == [pki.root.der]
+    assert folder.stat().st_mode & 0o777 == 0o700
