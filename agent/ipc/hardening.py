@@ -9,6 +9,7 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_NAME = 15
 
 
 def harden(*, secret: bool) -> None:
@@ -43,6 +44,12 @@ def die_with_parent() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _prctl(option: int, value: int) -> None:
+def be_called(name: str) -> None:
+    """The process's name in lists of processes (Linux: prctl(2), 15 octets at most); elsewhere it keeps its own."""
+    if sys.platform == "linux":
+        _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode("ascii")))
+
+
+def _prctl(option: int, value: int | ctypes.c_char_p) -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

@@ -142,11 +142,13 @@ class Desk:
         return self._agents[-1]
 
     def children(self, module: str) -> list[psutil.Process]:
-        """The agent's own processes of that module ("agent.tokens.worker", "agent.desktop.windows.main")."""
+        """The agent's own processes of that module ("agent.tokens.worker", "agent.desktop.windows.main"); of windows
+        those that show something, and none that only waits to."""
         found = []
         for child in psutil.Process(self.agent.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one too
-                if module in child.cmdline():
+                command = child.cmdline()
+                if module in command and ("ahead" not in command or child.name() == "pero-window"):
                     found.append(child)
         return found
 

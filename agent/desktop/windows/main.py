@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent.desktop import messages
-from agent.ipc.hardening import die_with_parent, harden
+from agent.ipc.hardening import be_called, die_with_parent, harden
 from native_host import framing
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ def main(arguments: list[str]) -> int:
         return unavailable(data, str(error))
     install_message_handler(data)
     if show is None:
+        be_called("pero-waiting")
         run.make_ready()
         show = first_message(data)
+        be_called("pero-window")
     return run.run(show, data, control) if show is not None else 0
 
 
