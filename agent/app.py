@@ -24,6 +24,7 @@ from agent.api.method import Nothing
 from agent.api.methods import pause, resume
 from agent.api.services import Services
 from agent.api.uploads import Uploads
+from agent.care.passphrases import Passphrases
 from agent.config import LOOPBACK_PORTS, VERSION, Locations, Settings, load_settings, locations, secure_folder
 from agent.consent.origins import Origins, utc_now
 from agent.consent.pause import Pause
@@ -33,6 +34,7 @@ from agent.desktop.attendant import Attendant, Tools
 from agent.desktop.desk_process import DeskProcess
 from agent.desktop.first_run import FirstRun
 from agent.desktop.notices import Notices
+from agent.desktop.passphrase_reminders import PassphraseReminders
 from agent.desktop.window_prompter import WindowPrompter
 from agent.diagnostics.quick import QuickLook
 from agent.errors import (
@@ -228,6 +230,7 @@ class Agent:
         self._attendant = None if desktop is None else _attendant(composition, desktop)
         self._first_run = None if desktop is None else _first_run(composition, desktop)
         self._keeper = _keeper(composition, self._tell)
+        self._passphrases = _passphrases(composition, self._attendant) if self._attendant else None
 
     async def start(self) -> None:
         """Raises StateUnsafe, FileUnwritable. Loopback ports that are all taken cost the loopback way only."""
@@ -246,6 +249,8 @@ class Agent:
             self._attendant.start()
         if self._first_run is not None:
             self._first_run.start()
+        if self._passphrases is not None:
+            self._passphrases.start()
         _hear_damage(self._composition.journal, self._tell)
         self._keeper.start()
         _log.info("started version=%s pid=%d port=%s", VERSION, os.getpid(), self._loopback.port)
@@ -260,6 +265,8 @@ class Agent:
         self._composition.dispatcher.stop()
         await self._composition.dispatcher.drained(DRAIN_SECONDS)
         await self._keeper.close()
+        if self._passphrases is not None:
+            await self._passphrases.close()
         if self._attendant is not None:
             await self._attendant.close()
         if self._first_run is not None:
@@ -288,6 +295,14 @@ def _keeper(composition: Composition, tell: Callable[[str, dict[str, Fact]], Non
         services.now,
         tell,
     )
+
+
+def _passphrases(composition: Composition, attendant: Attendant) -> PassphraseReminders:
+    places, now = composition.services.locations, composition.services.now
+    ages = Passphrases(places.passphrase_reminders, places.key_files, now)
+    reminders = PassphraseReminders(ages, composition.settings, attendant.notify, composition.journal)
+    composition.told_of_settings.append(lambda _: reminders.wake())
+    return reminders
 
 
 def _hear_damage(journal: Journal, tell: Callable[[str, dict[str, Fact]], None]) -> None:
