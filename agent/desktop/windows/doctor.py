@@ -13,6 +13,7 @@ from agent.desktop import doctor_messages, messages
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.doctor_panel import DoctorPanel
+from agent.desktop.windows.toolkit import speak
 from agent.desktop.windows.wording import Wording
 
 _SIZE = QSize(760, 640)  # logical pixels; what it would like to have
@@ -25,6 +26,7 @@ class DoctorWindow(QDialog):
         super().__init__()
         self._channel = channel
         wording = Wording(show.language)
+        speak(wording.language)
         self.setWindowTitle(f"{wording('doctor.title')} — Pero")
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint, True)
         banner = widgets.Banner()

@@ -20,6 +20,7 @@ from agent.desktop import messages
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.channel import Channel
 from agent.desktop.windows.guard import Guard
+from agent.desktop.windows.toolkit import speak
 from agent.desktop.windows.wording import Wording
 from agent.texts.visible import visible
 
@@ -46,6 +47,7 @@ class PromptWindow(QDialog):
 
     def __init__(self, channel: Channel, wording: Wording) -> None:
         super().__init__()
+        speak(wording.language)
         self.channel = channel
         self.wording = wording
         self.answered = False

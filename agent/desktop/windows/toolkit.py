@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, Qt, QTranslator
+from PySide6.QtGui import QClipboard, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from agent.desktop.windows.none_count import keep_none
 from agent.desktop.windows.style import application_icon
+from agent.desktop.windows.widgets import BREAK
+
+_LOCALES = {"en": "en_GB", "ru": "ru_RU"}  # where the system speaks another language than the window
+_spoken: dict[str, QTranslator] = {}  # by language, never more than one
 
 
 def start_toolkit() -> QApplication:
@@ -19,4 +24,27 @@ def start_toolkit() -> QApplication:
     application.setDesktopFileName("pero")
     application.setWindowIcon(application_icon())
     application.setQuitOnLastWindowClosed(True)
+    application.clipboard().changed.connect(_copied)
     return application
+
+
+def speak(language: str) -> None:
+    """The toolkit's own words in that language: menus of fields, dialogs of files, names of months."""
+    if language in _spoken:
+        return
+    for translator in _spoken.values():
+        QCoreApplication.removeTranslator(translator)
+    _spoken.clear()
+    system = QLocale.system()
+    QLocale.setDefault(system if system.name().startswith(language) else QLocale(_LOCALES.get(language, language)))
+    translator = _spoken[language] = QTranslator()
+    if translator.load(f"qtbase_{language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        QCoreApplication.installTranslator(translator)
+
+
+def _copied(mode: QClipboard.Mode) -> None:
+    """What was copied from a window goes on without the invisible marks that let a long word be broken."""
+    clipboard = QGuiApplication.clipboard()
+    ours = clipboard.ownsClipboard() if mode == QClipboard.Mode.Clipboard else clipboard.ownsSelection()
+    if ours and BREAK in (copied := clipboard.text(mode)):
+        clipboard.setText(copied.replace(BREAK, ""), mode)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStyle, 
 
 from agent.desktop.windows import style
 
-_BREAK = "\u200b"  # ZERO WIDTH SPACE: a line may be broken here
+BREAK = "\u200b"  # ZERO WIDTH SPACE: a line may be broken here
 _RUN = 12  # characters of an address that stay together on a line
 
 
@@ -30,7 +30,7 @@ def address_label(address: str) -> QLabel:
 
 def breakable(text: str) -> str:
     parts = [text[start : start + _RUN] for start in range(0, len(text), _RUN)]
-    return _BREAK.join(parts).replace(".", "." + _BREAK)
+    return BREAK.join(parts).replace(".", "." + BREAK)
 
 
 class ElidedLabel(QLabel):
@@ -87,7 +87,7 @@ def plain_tooltip(text: str) -> str:
 
 
 def _breakable_entities(text: str) -> str:
-    return text.replace("/", "/" + _BREAK).replace(".", "." + _BREAK).replace("_", "_" + _BREAK)
+    return text.replace("/", "/" + BREAK).replace(".", "." + BREAK).replace("_", "_" + BREAK)
 
 
 class Banner(QFrame):

@@ -10,12 +10,11 @@ from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from agent.config import load_settings, locations
-from agent.desktop.windows import style
+from agent.desktop.windows import style, toolkit
 from agent.desktop.windows.desk import pages
 from agent.desktop.windows.desk.client import AgentClient
 from agent.desktop.windows.desk.navigation import Navigation
 from agent.desktop.windows.desk.page import Page, Place
-from agent.desktop.windows.toolkit import start_toolkit
 from agent.desktop.windows.wording import Wording
 from agent.errors import PeroError
 from agent.texts.catalogue import language_of
@@ -30,6 +29,7 @@ class DeskWindow(QWidget):
 
     def __init__(self, client: AgentClient, wording: Wording) -> None:
         super().__init__()
+        toolkit.speak(wording.language)
         self._place = Place(client, wording, self.go, self.speak)
         self._made: dict[str, Page] = {}
         self._names = list(pages.PAGES)
@@ -62,6 +62,7 @@ class DeskWindow(QWidget):
     def speak(self, setting: str) -> None:
         """Every page anew, in this language; the same page stays up."""
         wording = Wording(language_of(os.environ, setting))
+        toolkit.speak(wording.language)
         self._place = self._place._replace(wording=wording)
         self._list.speak(wording)
         made, self._made = self._made, {}
@@ -102,7 +103,7 @@ class DeskWindow(QWidget):
 
 def run(connection: socket.socket, page: str, files: list[str]) -> int:
     """Show the window and wait for its end; the exit status of the process."""
-    application = start_toolkit()
+    application = toolkit.start_toolkit()
     client = AgentClient(connection)
     client.gone.connect(application.quit)
     window = DeskWindow(client, Wording(_language()))
