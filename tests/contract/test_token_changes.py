@@ -151,7 +151,7 @@ async def test_waiting_costs_no_time(readers: Readers) -> None:
     async with Watcher(nothing).changes():
         before = time.process_time()
         await asyncio.sleep(2)
-        assert time.process_time() - before < 0.1
+        assert time.process_time() - before < 0.5
 
 
 # modules without readers
@@ -178,9 +178,9 @@ async def test_tokens_made_and_deleted_in_softhsm_are_told_and_listed(
 async def test_slots_are_looked_at_once_a_second_and_tokens_are_left_in_peace(shim: Shim, shim_pool: TokenPool) -> None:
     async with shim_pool.changes():
         shim.forget()
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(4.5)
         calls = shim.calls
-    assert 1 <= calls.count("C_GetSlotList") / 2 <= 3  # each look asks for the number and then for the slots
+    assert 1 <= calls.count("C_GetSlotList") / 2 <= 5  # each look asks for the number and then for the slots
     assert set(calls) <= {"C_Finalize", "C_Initialize", "C_GetSlotList", "C_GetTokenInfo"}
     assert calls.count("C_GetTokenInfo") <= calls.count("C_GetSlotList") / 2  # the slot that is free for a new one
     shim.forget()

@@ -37,7 +37,7 @@ def test_stop_ends_the_agent_and_waits_for_it(pero: CommandLine) -> None:
     with pero.agent() as agent:
         ended = pero.run("stop")
         assert (ended.status, ended.output) == (0, "Pero was stopped.\n")
-        assert agent.wait(1) == 0, "it had ended when the command did"
+        assert agent.wait(10) == 0, "it had ended when the command did"
         assert not pero.places.socket.exists()
     again = pero.run("stop", language="ru_RU")
     assert (again.status, again.output) == (0, "Pero не запущено: останавливать нечего.\n")
@@ -50,7 +50,7 @@ def test_what_waits_for_a_person_is_told_that_the_agent_stops(pero: CommandLine)
     with pero.agent() as agent, pero.on_terminal("sign", "contract.txt") as terminal:
         terminal.until("(not shown; an empty line cancels):")
         assert pero.run("stop").status == 0
-        assert agent.wait(1) == 0
+        assert agent.wait(10) == 0
         assert terminal.ended() == 3
         assert "is being stopped" in terminal.shown
     outcome = pero.run("journal", "list", "--json").json["entries"][-1]

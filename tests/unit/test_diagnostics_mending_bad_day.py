@@ -138,16 +138,18 @@ async def test_a_command_that_never_ends_is_given_up_where_it_cannot_be_killed_t
         left.append(self)
         raise PermissionError
 
-    script(tmp_path, "pkexec", "exec sleep 2")
+    script(tmp_path, "pkexec", "exec sleep 120")
     script(tmp_path, "install", "exit 0")
     monkeypatch.setattr(Process, "kill", kill)
     monkeypatch.setattr(rights, "SECONDS", 0.1)
     elevation = Elevation({"DISPLAY": ":1"}, terminal=False, user=1000, folders=(str(tmp_path), "/usr/bin", "/bin"))
     with pytest.raises(MendFailed) as failed:
-        async with asyncio.timeout(1.5):
+        async with asyncio.timeout(60):
             await elevation.run(Command(("install", "x")))
     assert failed.value.facts["reason"] == "timeout"
+    monkeypatch.undo()
     for process in left:
+        process.kill()
         await process.wait()
 
 

@@ -281,7 +281,7 @@ async def test_what_is_seen_while_the_agent_runs_is_told_at_once(endings: Ending
     reminders.start()
     try:
         endings.saw(listing(("Anna", token("77"))))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not person.told:
                 await asyncio.sleep(0.01)
     finally:
