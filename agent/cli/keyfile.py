@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.api.files import open_file
+from agent.api.writing import write
 from agent.cli.asking import asking, kind_of, pin_options
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.listing import describe, thumbprint
 from agent.cli.output import plain, say
+from agent.cli.writing import check_free
 from agent.errors import CertificateUnknown, PassphraseIncorrect, PinIncorrect
 from agent.model import KEY_FILES
 
@@ -76,6 +79,31 @@ def forget(context: Context, certificate: str, as_json: bool) -> None:
         print_json(result)
     else:
         say(context.text("keyfile.forgotten"))
+
+
+@command.command("backup", help="command.keyfile.backup.help")
+@click.argument("certificate", metavar="THUMBPRINT")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--reason", metavar="TEXT", default="", help="command.keyfile.backup.option.reason")
+@click.option("--force", is_flag=True, help="token.option.force")
+@json_option
+@click.pass_obj
+def backup(context: Context, certificate: str, file: Path, reason: str, force: bool, as_json: bool) -> None:
+    """The copy has the passphrase of the key file: nobody is asked for it."""
+    target = Path(os.path.abspath(file))  # noqa: PTH100 - links stay links
+    check_free(context, target, force)
+    parameters = {"thumbprint": thumbprint(context, certificate), "path": str(target), "reason": reason}
+    result = context.run(_called(context, "backup_key_file", parameters))
+    write(target, base64.b64decode(result["content"]), force)
+    if as_json:
+        print_json({"file": str(target)})
+    else:
+        say(context.text("certs.written", path=plain(target)))
+
+
+async def _called(context: Context, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    async with context.session() as call:
+        return await call(method, parameters)
 
 
 async def _forgotten(context: Context, wanted: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "keyfile": "agent.cli.keyfile",
     "certificates": "agent.cli.certificates",
     "token": "agent.cli.token",
+    "try": "agent.cli.try_signature",
     "sign": "agent.cli.sign",
     "verify": "agent.cli.verify",
     "authorities": "agent.cli.authorities",

@@ -8,6 +8,7 @@ import click
 
 from agent.cli.context import Context, json_option, print_json
 from agent.cli.exits import Exit
+from agent.cli.listing import thumbprint
 from agent.cli.output import plain, say, table
 
 _COLUMNS = ("origin", "state", "since", "last_used")
@@ -57,6 +58,27 @@ def block(context: Context, origin: str, as_json: bool) -> None:
         print_json(result)
     else:
         say(context.text("sites.blocked_now", origin=plain(origin)))
+
+
+@command.command("default", help="command.sites.default.help")
+@click.argument("origin")
+@click.argument("certificate", metavar="[THUMBPRINT]", required=False)
+@click.option("--none", "is_none", is_flag=True, help="command.sites.default.option.none")
+@json_option
+@click.pass_obj
+def default(context: Context, origin: str, certificate: str | None, is_none: bool, as_json: bool) -> int:
+    if (certificate is None) != is_none:
+        raise click.UsageError(context.text("sites.default_which"))
+    wanted = thumbprint(context, certificate) if certificate else ""
+    result = context.run(_call(context, "set_site_certificate", {"origin": origin, "certificate": wanted}))
+    if as_json:
+        print_json(result)
+    elif result["set"]:
+        words = "certs.site_set" if wanted else "certs.site_taken_back"
+        say(context.text(words, site=plain(origin)))
+    else:
+        say(context.text("sites.unknown", origin=plain(origin)))
+    return Exit.OK if result["set"] else Exit.NEGATIVE
 
 
 async def _call(context: Context, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
