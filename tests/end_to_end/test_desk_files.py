@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.harness.command_line import CommandLine
+from tests.harness.command_line import PERO, CommandLine
 from tests.harness.display import Display
 from tests.harness.keyfiles import PASSPHRASE, KeyFile, make_key_file
 from tests.harness.openssl import Infrastructure, sign
@@ -202,3 +202,101 @@ def test_pages_of_a_pdf_are_seen_before_it_is_signed(display: Display, pero: Com
     reads(display, "The first pages are shown: 5 of 7.")
     shot = Image.open(display.screenshot(pero.folder / "seen.png", window=window)).convert("RGB")
     assert any(colour == (255, 0, 0) for _, colour in shot.getcolors(shot.width * shot.height) or ())
+
+
+SMALL = 1 << 20  # bytes of a disk
+
+
+@contextlib.contextmanager
+def agent_with_a_small_disk(pero: CommandLine, small: Path) -> Iterator[Path]:
+    """The agent and its windows see a disk of SMALL bytes in that folder; where the test sees the same."""
+    with contextlib.ExitStack() as stack:
+        script = f'mount -t tmpfs -o size={SMALL} none "$1" && exec "$0" run'
+        process = subprocess.Popen(
+            ["unshare", "--map-root-user", "--mount", "sh", "-c", script, PERO, str(small)],
+            env=pero.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        stack.callback(process.wait, 60)
+        stack.callback(process.terminate)
+        assert process.stdout is not None
+        stack.callback(process.stdout.close)
+        assert "running" in process.stdout.readline()
+        yield Path(f"/proc/{process.pid}/root{small}")
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+
+
+def test_a_full_disk_is_told_before_the_question_and_after_it_and_leaves_nothing_behind(
+    tmp_path: Path, display: Display
+) -> None:
+    with CommandLine(tmp_path) as pero:
+        pero.environment |= {name: display.environment[name] for name in _SHOWN}
+        made = make_key_file(tmp_path, "p256")
+        assert pero.run("keyfile", "add", made.path, pin=PASSPHRASE).status == 0
+        small = tmp_path / "small"
+        small.mkdir()
+        written(small, "contract.txt")  # behind the disk, for the command that names it
+        with agent_with_a_small_disk(pero, small) as disk:
+            written(disk, "contract.txt")
+            fill(disk)
+            to_sign(display, pero, "small/contract.txt")
+            display.press("space")
+            reads(display, "No space left on device")
+            assert not display.windows("Sign this")
+            (disk / "filler").unlink()
+            to_sign(display, pero, "small/contract.txt")
+            display.press("space")
+            display.wait_for_window("Sign this")
+            fill(disk)
+            agree(display)
+            reads(display, "No space left on device")
+            assert {path.name for path in disk.iterdir()} == {"contract.txt", "filler"}
+            (disk / "filler").unlink()
+            to_sign(display, pero, "small/contract.txt")
+            display.press("space")
+            agree(display)
+            reads(display, "Signed: contract.txt.p7s")
+            assert is_signature_of(disk / "contract.txt.p7s", disk / "contract.txt")
+
+
+def test_an_authority_is_trusted_by_keys_alone_after_a_question_and_until_it_is_removed(
+    display: Display, pero: CommandLine, pki: Infrastructure
+) -> None:
+    holder = pki.signer("p-256")
+    signature = sign(holder, "sha256", DOCUMENT, attached=True, chain=(pki.intermediate.der,))
+    (pero.folder / "contract.p7m").write_bytes(signature)
+    root = pero.folder / "root.pem"
+    root.write_bytes(pki.root.certificate.read_bytes())
+    to_verify(display, pero, "contract.p7m")
+    reads(display, "Who signed it is not confirmed by anybody whom you trust.")
+    display.press("alt+t")
+    display.wait_for_window("Certificates of authorities that you trust")
+    display.press("alt+a")
+    display.wait_for_window("Certificate of an authority")
+    display.wait_for_accessible(None, role="text", state="focused")
+    display.type_keys(str(root))
+    display.press("Return")
+    reads(display, "Compare the thumbprint")
+    reads(display, pki.root.description.owner)
+    display.press("alt+t")
+    display.wait_for_accessible("Certificates of authorities that you trust", role="list", state="focusable")
+    reads(display, f"{pki.root.description.owner}")
+    display.wait_for_window("Certificates of authorities that you trust")
+    display.press("alt+c")
+    reads(display, "The signature is valid.")
+    assert f"{pki.root.description.thumbprint}" in pero.run("authorities", "list").output
+    assert pero.run("verify", "contract.p7m").status == 0
+    display.press("alt+t")
+    display.wait_for_window("Certificates of authorities that you trust")
+    display.wait_for_accessible(None, role="list item")
+    display.press("Tab", "Tab", "Tab", "Down")
+    display.wait_until_ready("Remove")
+    display.press("alt+r")
+    display.wait_until_ready("Remove", enabled=False)
+    display.press("Escape")
+    reads(display, "Who signed it is not confirmed by anybody whom you trust.")
+    assert pero.run("verify", "contract.p7m").status == 2

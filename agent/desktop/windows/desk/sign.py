@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from agent.api.signature_file import target_for
+from agent.api.writing import check_placeable, check_room
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.desk.file_table import FilePage, FileTable
 from agent.desktop.windows.desk.flow import Flow
@@ -31,6 +32,7 @@ from agent.texts.visible import visible
 _FORMATS = ("cades", "cms", "pades", "xades", "xmldsig")
 _LEVELLED = ("cades", "pades", "xades")
 _LEVELS = ("b", "t", "lt")
+_SIGNATURE = 64 << 10  # octets, with chain, time-stamp and revocation
 _BESIDE = ("cades", "cms")  # which may stand beside the document, and in base64
 
 
@@ -202,6 +204,19 @@ class Content(FilePage):
         return pressed is replace
 
     def _begin(self, parameters: dict[str, Any]) -> None:
+        """What could not be written is told before anybody types a PIN for it."""
+        jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            try:
+                check_placeable(job.target, job.replace)
+                check_room(job.target, _needed(job.document, parameters))
+            except PeroError as error:
+                self._tell(job, error)
+            else:
+                self._jobs.append(job)
+        if not self._jobs:
+            self._ended()
+            return
         self._bar.setRange(0, 0)
         self._run = run = SigningRun(self.client, self._jobs, parameters, self)
         run.settled.connect(self._settled)
@@ -222,7 +237,9 @@ class Content(FilePage):
         self._bar.setValue(done)
 
     def _settled(self, number: int, outcome: str | PeroError) -> None:
-        job = self._jobs[number]
+        self._tell(self._jobs[number], outcome)
+
+    def _tell(self, job: Job, outcome: str | PeroError) -> None:
         row = self._files.index(str(job.document))
         self._done[row] = outcome
         if isinstance(outcome, Cancelled):
@@ -249,6 +266,17 @@ class Content(FilePage):
             self.banner.say("warning" if names - {Cancelled.name} else "information", words)
         self._update()
         self._table.setFocus()
+
+
+def _needed(document: Path, parameters: dict[str, Any]) -> int:
+    """Octets that the signature may take, with the document where it goes inside."""
+    if parameters["options"]["format"] in _BESIDE and not parameters["attached"]:
+        return _SIGNATURE
+    try:
+        size = document.stat().st_size
+    except OSError:
+        return _SIGNATURE  # the agent says why it cannot be read
+    return _SIGNATURE + (size * 4 // 3 if "encoding" in parameters["options"] else size)
 
 
 def _choice(rows: list[tuple[str, str]]) -> QComboBox:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QProgres
 
 from agent.desktop.verify_process import Judged, decode
 from agent.desktop.windows import style, widgets
+from agent.desktop.windows.desk.authorities import AuthoritiesWindow
 from agent.desktop.windows.desk.file_table import FilePage, FileTable
 from agent.desktop.windows.desk.page import Place
 from agent.desktop.windows.desk.verdict import details, headline, kind_of
@@ -22,7 +23,6 @@ class Content(FilePage):
         super().__init__(place)
         self._files: list[str] = []
         self._judged: dict[int, Judged] = {}
-        self._trusted: list[str] = []
         self._waiting: list[tuple[int, str]] = []  # row, and its document where the person named one
         self._process: QProcess | None = None
         self.body.addWidget(widgets.label(self.wording("desk.verify.intro")))
@@ -106,11 +106,12 @@ class Content(FilePage):
             self._judge_anew([(row, file)])
 
     def _choose_trusted(self) -> None:
-        filters = f"{self.wording('desk.verify.certificates')} (*.pem *.crt *.cer *.der)"
-        files, _ = QFileDialog.getOpenFileNames(self, self.wording("desk.verify.trust_title"), "", filters)
-        if files:
-            self._trusted = list(dict.fromkeys([*self._trusted, *files]))
+        """They are kept; what was judged by others is judged anew."""
+        window = AuthoritiesWindow(self, self.client, self.wording)
+        window.exec()
+        if window.changed:
             self._judge_anew([(row, judged.content) for row, judged in sorted(self._judged.items())])
+        window.deleteLater()
 
     def _cancelled(self) -> None:
         left = self._waiting
@@ -142,7 +143,7 @@ class Content(FilePage):
         process.finished.connect(lambda *_: self._finished(process, row))
         process.errorOccurred.connect(lambda error: self._broke(error, process, row))
         self._process = process
-        process.start(sys.executable, ["-P", "-m", _MODULE, self._files[row], content, *self._trusted])
+        process.start(sys.executable, ["-P", "-m", _MODULE, self._files[row], content])
         self._update()
 
     def _broke(self, error: QProcess.ProcessError, process: QProcess, row: int) -> None:
