@@ -23,10 +23,9 @@ from agent.records.query import Found, Query
 from agent.records.words import carried, fits, terms_of
 
 UPDATE_SECONDS = 1.0  # that a search spends on bringing the index up to date
-SCAN_SECONDS = 2.0  # that a search without an index takes at most; then it is continued by the next call
+SCAN_SECONDS = 2.0  # that a search looks at entries which do not fit; then it is continued by the next call
 _VERSION = "2"  # of the terms and the tables
 _BLOCK = 1024  # entries
-_BEGINNING = 8  # characters: the longest beginnings that the index holds
 _BATCH = 2000  # entries written at a time
 _KEPT = 4096  # newest entries whose carried facts are held while the index is written
 
@@ -217,17 +216,17 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _read(journal: sqlite3.Connection, query: Query, numbers: Iterator[tuple[int]], behind: int) -> Found:
-    entries, known = list[Entry](), dict[int, dict[str, Fact]]()
-    long = [choice for choice in query.terms() if any(len(one) > _BEGINNING + 1 and one[-1] == "*" for one in choice)]
+    """The entries of these numbers that are in the period; it goes on with the next call where that takes long."""
+    entries, deadline = list[Entry](), time.monotonic() + SCAN_SECONDS
     for (number,) in numbers:
         row = journal.execute("SELECT * FROM entries WHERE number = ?", (number,)).fetchone()
         if row is None or not query.in_period(str(row[1])):
+            if time.monotonic() > deadline:
+                return Found(entries, number, behind)
             continue
         if len(entries) == query.limit:
             return Found(entries, entries[-1].number, behind)
-        entry = Entry.of_row(row)
-        if not long or fits(entry_terms(journal, entry.kind, entry.facts, known), long):
-            entries.append(entry)
+        entries.append(Entry.of_row(row))
     return Found(entries, None, behind)
 
 
@@ -249,6 +248,4 @@ def _scan(journal: sqlite3.Connection, query: Query) -> Found:
 
 
 def _quoted(term: str) -> str:
-    """A longer beginning is looked for by its first characters; `_read` looks at the rest."""
-    bare = term.removesuffix("*")[: _BEGINNING if term.endswith("*") else None]
-    return json.dumps(bare, ensure_ascii=False) + ("*" if term.endswith("*") else "")
+    return json.dumps(term.removesuffix("*"), ensure_ascii=False) + ("*" if term.endswith("*") else "")

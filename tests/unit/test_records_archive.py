@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,37 @@ def test_archives_that_are_gone_or_changed_are_told(journal: Journal, folder: Pa
     assert [one.state for one in archives(folder, journal.verify().archived).all] == ["absent", "changed"]
     (folder / second.file).write_bytes(b"\x1f\x8b nonsense")
     assert archives(folder, journal.verify().archived).all[1].state == "changed"
+
+
+def test_of_a_changed_archive_the_entries_before_the_change_still_count(journal: Journal, folder: Path) -> None:
+    hashes = {entry.number: entry.hash for entry in journal.entries(100)}
+    made = archive(journal, folder, before(6))
+    assert made is not None
+    whole = gzip.decompress((folder / made.file).read_bytes()).splitlines(keepends=True)
+    named = journal.verify().archived
+
+    def broken_at(*lines: bytes) -> int | None:
+        (folder / made.file).write_bytes(gzip.compress(b"".join(lines)))
+        found = archives(folder, named).all[0]
+        assert found.state == "changed"
+        return found.broken_at
+
+    assert broken_at(*whole[:3], whole[3].replace(b"entry 4", b"entry 9"), *whole[4:]) == 4
+    assert broken_at(*whole[:5], whole[5].replace(b"entry 6", b"entry 9")) == 6
+    assert broken_at(*whole[:3], *whole[4:]) == 3, "nothing proves the last one before a gap"
+    assert broken_at(*whole[1:]) == 1
+    assert [archives(folder, named, hashes[number]).sought_at for number in (1, 2, 7)] == [None, None, None]
+    (folder / made.file).write_bytes(gzip.compress(b"".join(whole)))
+    assert [archives(folder, named, hashes[number]).sought_at for number in (1, 6, 7)] == [1, 6, None]
+    assert [journal.verify(hashes[number]).sought_at for number in (6, 7, 10)] == [None, 7, 10]
+
+
+def test_a_pipe_in_an_archives_place_keeps_nobody_waiting(journal: Journal, folder: Path) -> None:
+    made = archive(journal, folder, before(6))
+    assert made is not None
+    (folder / made.file).unlink()
+    os.mkfifo(folder / made.file)
+    assert archives(folder, journal.verify().archived).all[0].state == "changed"
 
 
 def test_entries_cut_out_beside_those_archived_are_found(journal: Journal, folder: Path, tmp_path: Path) -> None:

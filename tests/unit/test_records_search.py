@@ -140,6 +140,40 @@ def test_a_long_answer_is_continued_where_it_ended(journal: Journal, index: Inde
     assert seen == list(range(2501, 1, -1))
 
 
+def test_a_search_that_takes_long_goes_on_with_the_next_call(
+    journal: Journal, index: Index, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that jumps to and fro lets the period say little about where its entries are."""
+    monkeypatch.setattr(index_module, "SCAN_SECONDS", 0.0)
+    for number in range(60):
+        clock.now = datetime(2030 if number % 20 == 0 else 2026, 1, 1, tzinfo=UTC)
+        journal.note("pause", {"document": "act"})
+    before, seen, calls = None, [], 0
+    while True:
+        found = index.search(Query(words="act", since="2030-01-01T00:00:00.000Z", before=before))
+        seen += [entry.number for entry in found.entries]
+        calls += 1
+        if found.next is None:
+            break
+        before = found.next
+    assert seen == [42, 22, 2]
+    assert calls > 50, "each of them looked at one entry that does not fit, at least"
+
+
+def test_long_beginnings_are_found_by_the_index_alone(journal: Journal, tmp_path: Path) -> None:
+    """What is typed of a long word must not be looked for entry by entry: a million of them would take minutes."""
+    journal.note_all("batch_document", [{"document": "сопроводительное письмо"}] * 3000)
+    journal.note("pause", {"document": "сопроводительная записка"})
+    index, looked = Index(tmp_path / "index.sqlite", journal), list[str]()
+    index.search(Query())
+    with journal.reader() as reader:
+        reader.set_trace_callback(looked.append)
+        found = index._search(reader, Query(words="сопроводительная"), 0)
+    index.close()
+    assert [entry.number for entry in found.entries] == [3002]
+    assert len([one for one in looked if "number = " in one]) == 1
+
+
 def test_what_is_written_later_is_found_too(journal: Journal, index: Index) -> None:
     write_some(journal)
     assert numbers(index, words="late") == []

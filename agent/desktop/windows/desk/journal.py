@@ -115,6 +115,9 @@ class Content(Page):
         self._entries += result["entries"]
         self._next = result["next"]
         self._table.show_entries(self._entries, anew=before is None)
+        if not result["entries"] and self._next is not None:  # nothing yet
+            self._ask(self._next)
+            return
         if not self._entries:
             self.banner.say("information", self.wording("desk.journal.nothing"))
         elif self.banner.text in self._passing():
