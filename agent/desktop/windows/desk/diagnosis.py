@@ -5,7 +5,6 @@ It begins with a quick look that asks nobody over the network; all checks are ma
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut
 
 from agent.desktop.windows.desk.doctor_link import DoctorLink
@@ -23,7 +22,6 @@ class Content(Page):
         self._link.told.connect(self.panel.take)
         self._link.ended.connect(self._ended)
         again = QShortcut(QKeySequence(QKeySequence.StandardKey.Refresh), self)
-        again.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         again.activated.connect(lambda: self.panel.examine())
 
     def shown(self) -> None:
