@@ -24,14 +24,17 @@ from agent.records.words import carried, fits, terms_of
 
 UPDATE_SECONDS = 1.0  # that a search spends on bringing the index up to date
 SCAN_SECONDS = 2.0  # that a search looks at entries which do not fit; then it is continued by the next call
-_VERSION = "2"  # of the terms and the tables
+_VERSION = "3"  # of the terms and the tables
 _BLOCK = 1024  # entries
+_LONGEST_INDEXED = 8  # characters: the longest beginnings that FTS5 has an index for
+_MEANT = 32  # long words that a beginning may stand for; where there are more, FTS5 looks for them
 _BATCH = 2000  # entries written at a time
 _KEPT = 4096  # newest entries whose carried facts are held while the index is written
 
 _SCHEMA = """
 CREATE TABLE state (version TEXT NOT NULL, number INTEGER NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE blocks (block INTEGER PRIMARY KEY, first TEXT NOT NULL, last TEXT NOT NULL);
+CREATE TABLE long (word TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(terms, content='', detail=none, columnsize=0, tokenize='ascii',
     prefix='3 4 5 6 7 8');
 """
@@ -81,13 +84,23 @@ class Index:
             return Found([], None, behind)
         numbers: Iterator[tuple[int]]
         if terms:
-            match = " AND ".join("(" + " OR ".join(_quoted(one) for one in choice) + ")" for choice in terms)
+            match = " AND ".join("(" + " OR ".join(self._meant(one) for one in choice) + ")" for choice in terms)
             sought = "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC"
             numbers = self._open().execute(sought, (match, first, last))
         else:
             within = "SELECT number FROM entries WHERE number BETWEEN ? AND ? ORDER BY number DESC"
             numbers = journal.execute(within, (first, last))
         return _read(journal, query, numbers, behind)
+
+    def _meant(self, term: str) -> str:
+        """A term in the language of FTS5. A long beginning stands for the words that it has: merging the entries of a
+        word that nearly all of them have would take it long."""
+        bare = term.removesuffix("*")
+        if bare == term or len(bare) <= _LONGEST_INDEXED or not bare.isalpha():
+            return _quoted(term)
+        sought = "SELECT word FROM long WHERE word >= ? AND word < ? LIMIT ?"
+        words = [word for (word,) in self._open().execute(sought, (bare, f"{bare}\U0010ffff", _MEANT + 1))]
+        return " OR ".join(_quoted(word) for word in words or [bare]) if len(words) <= _MEANT else _quoted(term)
 
     def _numbers(self, journal: sqlite3.Connection, query: Query) -> tuple[int, int]:
         """The numbers among which entries of the period are; (1, 0) where there are none."""
@@ -132,14 +145,17 @@ class Index:
         return bool(row[0] == digest)
 
     def _take_in(self, index: sqlite3.Connection, journal: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
-        terms, blocks = [], dict[int, tuple[str, str]]()
+        terms, blocks, long = [], dict[int, tuple[str, str]](), set[str]()
         for number, moment, kind, text, _ in rows:
-            terms.append((number, " ".join(self._terms(journal, number, str(kind), text))))
+            found = self._terms(journal, number, str(kind), text)
+            terms.append((number, " ".join(found)))
+            long.update(word for word in found if len(word) > _LONGEST_INDEXED and word.isalpha())
             low, high = blocks.get(number // _BLOCK, (str(moment), str(moment)))
             blocks[number // _BLOCK] = (min(low, str(moment)), max(high, str(moment)))
         index.execute("BEGIN IMMEDIATE")
         try:
             index.executemany("INSERT INTO words (rowid, terms) VALUES (?, ?)", terms)
+            index.executemany("INSERT OR IGNORE INTO long VALUES (?)", ((word,) for word in long))
             index.executemany(
                 "INSERT INTO blocks VALUES (?, ?, ?) ON CONFLICT (block)"
                 " DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",

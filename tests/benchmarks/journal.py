@@ -25,11 +25,14 @@ _SOUGHT = {
     "a common word": Query(words="договор"),
     "beginnings of two common words": Query(words="дого акт"),
     "words that never meet": Query(words="site7 site8"),
+    "a long word of nine entries in ten": Query(words="подписано"),
+    "a long word that nobody wrote": Query(words="поставкиxyz"),
     "one site and a word": Query(words="акт", site="https://site7.example"),
     "one kind, long ago": Query(
         kind="batch_result", since="2020-03-01T00:00:00.000Z", until="2020-03-02T00:00:00.000Z"
     ),
     "a thumbprint": Query(words="000000000007a120" * 4),
+    "the beginning of a thumbprint": Query(words="000000000007a"),
 }
 
 

@@ -160,7 +160,9 @@ def test_a_search_that_takes_long_goes_on_with_the_next_call(
     assert calls > 50, "each of them looked at one entry that does not fit, at least"
 
 
-def test_long_beginnings_are_found_by_the_index_alone(journal: Journal, tmp_path: Path) -> None:
+def test_long_beginnings_are_found_by_the_index_alone(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is typed of a long word must not be looked for entry by entry: a million of them would take minutes."""
     journal.note_all("batch_document", [{"document": "сопроводительное письмо"}] * 3000)
     journal.note("pause", {"document": "сопроводительная записка"})
@@ -169,6 +171,11 @@ def test_long_beginnings_are_found_by_the_index_alone(journal: Journal, tmp_path
     with journal.reader() as reader:
         reader.set_trace_callback(looked.append)
         found = index._search(reader, Query(words="сопроводительная"), 0)
+    both = [entry.number for entry in journal.entries(100)][::-1]
+    assert numbers(index, words="сопроводительн") == both
+    monkeypatch.setattr(index_module, "_MEANT", 1)
+    assert numbers(index, words="сопроводительн") == both
+    assert numbers(index, words="сопроводительница") == []
     index.close()
     assert [entry.number for entry in found.entries] == [3002]
     assert len([one for one in looked if "number = " in one]) == 1
