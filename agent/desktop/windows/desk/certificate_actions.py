@@ -61,8 +61,9 @@ class CertificateActions:
             words = revocation(card, state, self._wording)
             self._page.done(words, "error" if is_bad else "information")
 
-        self._call("certificate_state", {"certificate": card["thumbprint"], "ask": True}, tell)
         self._page.banner.say("information", self._wording("certs.checking"))
+        parameters = {"certificate": card["thumbprint"], "ask": True}
+        self._page.client.call("certificate_state", parameters, tell, self._page.say_error, self._page)
 
     def _export(self, card: Row) -> None:
         """The public part; the key stays where it is."""

@@ -82,7 +82,9 @@ class Card(QScrollArea):
             self._stated[key].setAccessibleName(f"{self._wording(key)}: {words}")
 
     def _focused_action(self) -> str:
-        return next((name for name, button in self._by_name.items() if button.hasFocus()), "")
+        """Also while another window is in front, such as the one that asked for the PIN."""
+        focused = self.window().focusWidget()
+        return next((name for name, button in self._by_name.items() if button is focused), "")
 
     def _buttons(self, actions: Sequence[Action]) -> Flow:
         flow = Flow()

@@ -68,6 +68,9 @@ class RequestForm(QDialog):
         self._save = self._button("certs.form.save", self._save_request)
         self._copy = self._button("certs.form.copy", self._copy_request)
         self._close = self._button("certs.form.close", self.reject)
+        for field in self._fields.values():
+            field.textEdited.connect(self._forget_request)
+        self._key.activated.connect(self._forget_request)
         self._lay_out()
         self._update()
         self._read_keys()
@@ -188,7 +191,13 @@ class RequestForm(QDialog):
         if error.name == "subject_invalid" and (field := self._fields.get(str(error.facts.get("attribute")))):
             field.setFocus()
 
+    def _forget_request(self) -> None:
+        """What is saved or copied is what stands in the form."""
+        self._request = ""
+        self._update()
+
     def _update(self, *, busy: bool = False) -> None:
+        (self._save if self._request else self._ask).setDefault(True)  # what Enter does
         self._ask.setEnabled(not busy)
         self._save.setEnabled(bool(self._request))
         self._copy.setEnabled(bool(self._request))
