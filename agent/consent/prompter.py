@@ -6,7 +6,7 @@ A dialogue that is cancelled (asyncio) takes its window away.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, NamedTuple, Protocol
 
@@ -140,7 +140,8 @@ class Progress(NamedTuple):
     now_failed: tuple[int, ...] = ()
 
 
-ShowDocument = Callable[[int], ShownDocument | None]  # one document of a batch, by its number; None: there is none
+# One document of a batch, by its number, and once more when its pages are drawn; None: there is none.
+ShowDocument = Callable[[int], AsyncGenerator[ShownDocument | None, None]]
 
 # What becomes of a signature whose level cannot be had: asked for once more, kept at a lower one, or given up.
 Remedy = Literal["again", "keep", "give_up"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from types import TracebackType
 
 from agent.consent.prompter import BatchAnswer, Progress, ShowDocument
@@ -23,6 +24,7 @@ class WindowBatch:
         self._answers: asyncio.Queue[_Said | PeroError] = asyncio.Queue()
         self._end: PeroError | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._showing: asyncio.Task[None] | None = None  # the document that the person looks at
 
     async def __aenter__(self) -> WindowBatch:
         self._listening = asyncio.create_task(self._listen())
@@ -31,9 +33,11 @@ class WindowBatch:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait([self._listening])
+        tasks = [task for task in (self._listening, self._showing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def confirmed(self) -> BatchAnswer:
         while True:
@@ -70,12 +74,23 @@ class WindowBatch:
             raise said
         return said
 
+    def _look_at(self, index: int) -> None:
+        """What was looked at before is of no more interest."""
+        if self._showing is not None:
+            self._showing.cancel()
+        self._showing = asyncio.create_task(self._tell_of(index))
+
+    async def _tell_of(self, index: int) -> None:
+        async with contextlib.aclosing(self._show(index)) as documents:
+            async for document in documents:
+                await self._window.tell(messages.ShowDocument(index, document))
+
     async def _listen(self) -> None:
         try:
             while True:
                 said = await self._window.said()
                 if isinstance(said, messages.LookAt):
-                    await self._window.tell(messages.ShowDocument(said.index, self._show(said.index)))
+                    self._look_at(said.index)
                 elif isinstance(said, messages.ConfirmedBatch | messages.Stop):
                     self._answers.put_nowait(said)
         except PeroError as error:

@@ -53,12 +53,14 @@ from agent.signing.levels import Levels
 from agent.signing.making import Format, for_many, format_named
 from agent.signing.offering import Offer
 from agent.signing.offering import Tokens as OfferedTokens
-from agent.signing.preview import shown
+from agent.signing.preview import being_drawn, shown
 from agent.signing.queue import Patience, PersonQueue
 from agent.signing.request import SignRequest
 from agent.signing.stated import stated
 from agent.signing.steps import Ready, chain_of, finish, prepare
 from agent.tokens.many import ToSign
+
+_BY_ITSELF = 0.5  # seconds after which a document is shown without its pages
 
 
 class Tokens(OfferedTokens, Protocol):
@@ -247,14 +249,21 @@ class _Batch:
             self.results.add(index, Refused() if index in self._struck else error)
         self.results.flush()
 
-    def _show(self, index: int) -> ShownDocument | None:
-        """What the window shows of one document, once somebody looks at it."""
-        if not 0 <= index < len(self._request.documents):
-            return None
-        document = self._request.documents[index]
-        if isinstance(document, Unread):
-            return None
-        return msgspec.structs.replace(shown(document), stated=stated(self._request.options))
+    async def _show(self, index: int) -> AsyncGenerator[ShownDocument | None, None]:
+        """What the window shows of one document, once somebody looks at it; pages that take long to draw come later."""
+        document = self._request.documents[index] if 0 <= index < len(self._request.documents) else None
+        if document is None or isinstance(document, Unread):
+            yield None
+            return
+        told = msgspec.structs.replace(shown(document), stated=stated(self._request.options))
+        async with being_drawn(document, wanted=self._prompter.kind == "window") as drawings:
+            done, _ = await asyncio.wait([drawings], timeout=_BY_ITSELF)
+            if not done:
+                yield told
+            if drawn := await drawings:
+                yield msgspec.structs.replace(told, drawings=drawn)
+            elif done:
+                yield told
 
     def _offer(self, one: SignRequest) -> Offer:
         now = self._tools.now

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
+from PIL import Image
 
 from agent.consent.prompter import BatchAnswer, BatchDocument, BatchPrompt, Progress, ShownDocument
 from agent.desktop.window_prompter import WindowPrompter
 from agent.errors import Refused, TokenAbsent
 from agent.ipc import pin
+from agent.pdf.drawing import draw
 from tests.harness import prompts
 from tests.harness.display import Display
 from tests.harness.person import Person, Worker
+from tests.unit.test_pdf_drawing import pdf
 
 PIN = "12345678"
 ROWS = 40
@@ -36,8 +41,8 @@ def prompt(count: int = ROWS) -> BatchPrompt:
     )  # fmt: skip
 
 
-def show(index: int) -> ShownDocument:
-    return prompts.document(name=f"contract {index}.txt", text=f"text of {index}")
+async def show(index: int) -> AsyncGenerator[ShownDocument | None, None]:
+    yield prompts.document(name=f"contract {index}.txt", text=f"text of {index}")
 
 
 async def test_documents_are_found_looked_at_struck_out_signed_and_stopped_by_keyboard(display: Display) -> None:
@@ -114,6 +119,30 @@ async def test_after_a_failure_the_person_sees_what_is_done_and_goes_on_or_finis
         with pytest.raises(Refused):
             await dialogue.confirmed()
     await person.wait_for_no_window("Pero")
+
+
+async def test_pages_of_a_document_are_looked_at_and_the_pin_stays_in_sight(tmp_path: Path) -> None:
+    pages = await draw(pdf(2, drawn=b"1 0 0 rg 0 0 600 800 re f"))
+
+    async def drawn(index: int) -> AsyncGenerator[ShownDocument | None, None]:
+        plain = prompts.document(name=f"contract {index}.pdf", preview=None)
+        yield plain
+        yield msgspec.structs.replace(plain, drawings=pages)
+
+    with Display(size=(1366, 768)) as small:
+        person = Person(small)
+        async with asyncio.timeout(120), WindowPrompter(small.environment).ask_batch(prompt(), drawn) as dialogue:
+            await person.wait_until_ready("Refuse")
+            await person.point_and_click("Find by name")
+            await person.type_keys("17")
+            await until_read(person, "Page 2 of 2")
+            window = await person.wait_for_window("Pero")
+            shot = Image.open(await person.screenshot(tmp_path / "seen.png", window=window)).convert("RGB")
+            assert any(colour == (255, 0, 0) for _, colour in shot.getcolors(shot.width * shot.height) or ())
+            await person.point_and_click("PIN")
+            await person.focus_is_on("PIN")
+            await person.sign(PIN)
+            assert (await dialogue.confirmed()).struck == ()
 
 
 async def until_read(person: Person, words: str) -> None:

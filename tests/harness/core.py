@@ -37,6 +37,7 @@ from agent.consent.prompter import (
     Progress,
     Remedy,
     ShowDocument,
+    ShownDocument,
     SigningPrompt,
     TokenPrompt,
     Updates,
@@ -237,7 +238,7 @@ class ScriptedPerson:
         self.struck: tuple[int, ...] = ()
         self.stop = asyncio.Event()
         self.progress: list[Progress] = []
-        self.show: ShowDocument = lambda _: None
+        self.show: ShowDocument = _nothing_to_show
 
     async def ask_connection(self, prompt: ConnectionPrompt) -> ConnectionAnswer:
         self.shown.append(prompt)
@@ -286,6 +287,10 @@ class ScriptedPerson:
         if callable(answer):
             return await answer()
         return default if answer is None else answer
+
+
+async def _nothing_to_show(_index: int) -> AsyncGenerator[ShownDocument | None, None]:
+    yield None
 
 
 class _Dialogue:

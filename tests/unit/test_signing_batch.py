@@ -15,6 +15,7 @@ from agent.api.caller import Caller
 from agent.consent.prompter import BatchPrompt
 from agent.errors import Refused, TokenAbsent, WindowClosed
 from tests.harness.core import NOON, Core
+from tests.unit.test_pdf_drawing import pdf
 
 PDF = "a.pdf"
 
@@ -84,10 +85,10 @@ async def test_openssl_accepts_each_and_there_is_one_prompt_and_one_login(core: 
     assert isinstance(prompt, BatchPrompt)
     assert [row.name for row in prompt.documents] == [f"{n}.txt" for n in range(5)]
     assert prompt.documents[3].digest == hashlib.sha256(content(3)).hexdigest()
-    shown = core.person.show(3)
+    (shown,) = [one async for one in core.person.show(3)]
     assert shown is not None
     assert shown.preview == "document 3"
-    assert core.person.show(5) is None
+    assert [one async for one in core.person.show(5)] == [None]
 
 
 async def test_digests_made_elsewhere_are_signed_too(core: Core, tmp_path: Path) -> None:
@@ -242,3 +243,19 @@ async def test_files_of_a_command_are_signed_and_those_that_cannot_be_read_are_s
     assert errors(found) == {3: "file_unreadable", 4: "bad_parameters"}
     for number in range(3):
         judge(tmp_path, found[number]["result"], content(number))
+
+
+@pytest.mark.parametrize("patience", [60.0, 0.0])
+async def test_pages_of_a_document_that_is_looked_at_are_drawn_and_nobody_waits_long_for_them(
+    core: Core, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr("agent.signing.batch._BY_ITSELF", patience)
+    monkeypatch.setattr("agent.pdf.drawing.DEADLINE", 60.0)  # on a machine under load, too
+    core.person.kind = "window"
+    page = core.page()
+    rows = [{"name": PDF, "content": base64.b64encode(pdf(3)).decode()}]
+    answer = await core.call(page, "sign_batch", {"documents": rows})
+    await fetched(core, page, answer["result"]["batch"])
+    told = [one async for one in core.person.show(0)]
+    assert [len(one.drawings) for one in told if one is not None] == ([3] if patience else [0, 3])
+    assert {one.name for one in told if one is not None} == {PDF}

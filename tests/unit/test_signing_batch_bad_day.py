@@ -298,7 +298,7 @@ async def test_a_document_that_is_looked_at_shows_what_its_signature_will_say(co
     await fetched(core, page, await begun(core, page, 1, options={"format": "cades", "reason": "<b>I agree</b>"}))
     (prompt,) = core.person.shown
     assert isinstance(prompt, BatchPrompt)
-    shown = core.person.show(0)
+    (shown,) = [one async for one in core.person.show(0)]
     assert shown is not None
     assert dict(shown.stated) == dict(prompt.stated) == {"reason": "<b>I agree</b>"}
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -240,7 +241,7 @@ class BatchWindow(SigningWindow):
         """List and document are as low as it takes for the PIN to be seen: what they show can be scrolled."""
         self.documents.list.show_rows(min(_FEW, self.documents.list.count()))
         over = self._wanted_height(max(self.width(), self._width)) - room().height()
-        for preview in panel.findChildren(QPlainTextEdit):
+        for preview in (*panel.findChildren(QPlainTextEdit), *panel.findChildren(QScrollArea)):
             least = _LINES * preview.fontMetrics().lineSpacing() + 14
             most = max(least, min(preview.sizeHint().height(), preview.maximumHeight()) - max(over, 0))
             preview.setMinimumHeight(least)
