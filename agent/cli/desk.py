@@ -12,7 +12,7 @@ import click
 from agent.cli.context import Context
 from agent.errors import NotRunning
 
-PAGES = ("certificates", "sign", "verify", "journal", "diagnosis", "sites", "settings", "guide")
+PAGES = ("certificates", "sign", "verify", "journal", "diagnosis", "care", "sites", "settings", "guide")
 _START = 15.0  # seconds for an agent to answer
 
 

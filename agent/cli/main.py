@@ -45,6 +45,7 @@ COMMANDS: dict[str, str] = {
     "settings": "agent.cli.settings",
     "journal": "agent.cli.journal",
     "notices": "agent.cli.notices",
+    "care": "agent.cli.care",
     "diagnose": "agent.cli.diagnose",
     "watch": "agent.cli.watch",
     "demo": "agent.cli.demo",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agent.texts.catalogue import plural, text
 
-PAGES = ("certificates", "sign", "verify", "journal", "diagnosis", "sites", "settings")  # of Pero's window
+PAGES = ("certificates", "sign", "verify", "journal", "diagnosis", "care", "sites", "settings")  # of Pero's window
 
 
 class Situation(enum.StrEnum):

@@ -12,6 +12,7 @@ PAGES: dict[str, str] = {
     "verify": "agent.desktop.windows.desk.verify",
     "journal": "agent.desktop.windows.desk.journal",
     "diagnosis": "agent.desktop.windows.desk.diagnosis",
+    "care": "agent.desktop.windows.desk.care",
     "sites": "agent.desktop.windows.desk.sites",
     "settings": "agent.desktop.windows.desk.settings",
     "guide": "agent.desktop.windows.desk.guide",
