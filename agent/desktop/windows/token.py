@@ -53,8 +53,11 @@ class TokenWindow(PinWindow):
         return not self._blocked() and super().may(button)
 
     def panel_for(self, purpose: Purpose) -> PinPanel:
-        """The officer's PIN and the PUK are one thing for the person; a secret that nobody spoke of gets its panel."""
+        """The officer's PIN and the PUK are one thing for the person, and so are the PIN and the passphrase of a key
+        file; a secret that nobody spoke of gets its panel."""
         kinds = _OFFICER if purpose in _OFFICER else (purpose,)
+        if self._prompt.key_file and purpose == "passphrase":
+            kinds = ("passphrase", "pin")
         return next((self._by_purpose[kind] for kind in kinds if kind in self._by_purpose), None) or self._add(purpose)
 
     def _add(self, purpose: Purpose) -> PinPanel:
