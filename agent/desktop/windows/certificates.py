@@ -167,7 +167,7 @@ def _item(certificate: OfferedCertificate, wording: Wording) -> QListWidgetItem:
         wording("certificate.line", issuer=visible(certificate.issuer), day=wording.day(certificate.not_after)),
         wording(
             "certificate.place",
-            kind=standard(certificate.key, wording.language),
+            kind=visible(standard(certificate.key, wording.language)),
             token=visible(certificate.token_label),
         ),
     ]

@@ -53,7 +53,7 @@ def grid_of(rows: list[tuple[str, str]], *, digest: str = "") -> QGridLayout:
     for row, (name, value) in enumerate((name, value) for name, value in rows if value):
         title = widgets.label(name, wrap=False)
         style.set_faint(title)
-        shown = widgets.label(value)
+        shown = widgets.label(widgets.softened(value))
         shown.setAccessibleName(f"{name}: {value}")
         if name == digest:
             style.set_font(shown, fixed=True, scale=0.92)

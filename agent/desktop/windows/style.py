@@ -88,4 +88,4 @@ def pen_picture(size: int, ratio: float = 1.0) -> QPixmap:
 def readable(colour: QColor, ground: QColor) -> QColor:
     """A colour for words on that ground: darker on a light one, lighter on a dark one."""
     light = ground.lightnessF() > 0.5
-    return mix(colour, QColor("black" if light else "white"), 0.82 if light else 0.65)
+    return mix(colour, QColor("black" if light else "white"), 0.82 if light else 0.6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QColor, QFocusEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStyle, QStyleOptionFocusRect, QToolTip, QWidget
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStyle, 
 from agent.desktop.windows import style
 
 BREAK = "\u200b"  # ZERO WIDTH SPACE: a line may be broken here
+_WIDE = 30  # characters without a space; a small window has room for so many
 _RUN = 12  # characters of an address that stay together on a line
 
 
@@ -31,6 +34,11 @@ def address_label(address: str) -> QLabel:
 def breakable(text: str) -> str:
     parts = [text[start : start + _RUN] for start in range(0, len(text), _RUN)]
     return BREAK.join(parts).replace(".", "." + BREAK)
+
+
+def softened(text: str) -> str:
+    """Sentences in which what others wrote can be broken anywhere, where it would be wider than a window."""
+    return re.sub(rf"\S{{{_WIDE},}}", lambda run: breakable(run.group()), text)
 
 
 class ElidedLabel(QLabel):
@@ -96,6 +104,7 @@ class Banner(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._kind = "information"
+        self._text = ""
         self._label = label("")
         self._icon = QLabel()
         self._icon.setAccessibleName("")
@@ -108,9 +117,9 @@ class Banner(QFrame):
 
     def say(self, kind: str, text: str) -> None:
         """Show `text` as "error", "warning" or "information"; nothing where it is empty."""
-        changed = text != self._label.text()
-        self._kind = kind
-        self._label.setText(text)
+        changed = text != self._text
+        self._kind, self._text = kind, text
+        self._label.setText(softened(text))
         self._label.setAccessibleName(text)
         if text:  # the first icon of a style is looked for on the disk
             size = self.fontMetrics().height()
@@ -125,7 +134,7 @@ class Banner(QFrame):
 
     @property
     def text(self) -> str:
-        return self._label.text()
+        return self._text
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
