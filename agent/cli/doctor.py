@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from agent import config
 from agent.cli import diagnose_files, mending
@@ -63,6 +63,29 @@ async def look(
     only, deadline = SCOPES[scope]
     async with Machine(context.locations, context.environment, context.session, config.VERSION) as machine:
         return await run(CHECKS, machine, deadline, areas=areas, only=only, told=told)
+
+
+class _Progress:
+    """Tells the window how far a look is, and nothing more once it is over, however it ended."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._over = False
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._over = True
+        if self._telling:
+            await asyncio.wait(self._telling)
+
+    def told(self, done: int, total: int) -> None:
+        if not self._over:
+            task = asyncio.create_task(self._peer.tell(doctor_messages.Examining(done, total)))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
 
 class Doctor:
@@ -125,25 +148,17 @@ class Doctor:
 
     async def _examine(self, scope: Scope) -> None:
         self._scope = scope
-        language, loop = self._context.language, asyncio.get_running_loop()
-        telling: set[asyncio.Task[None]] = set()
-
-        def told(done: int, total: int) -> None:
-            task = loop.create_task(self._peer.tell(doctor_messages.Examining(done, total)))
-            telling.add(task)
-            task.add_done_callback(telling.discard)
-
+        language = self._context.language
         await self._peer.tell(doctor_messages.Examining())
         try:
-            found = await self._look(scope, told)
+            async with _Progress(self._peer) as progress:
+                found = await self._look(scope, progress.told)
             offers = {one.remedy: one for one in await offering.offer(found, self._ground)}
         except PeroError as error:
             await self._say_error(error)
             await self._peer.tell(doctor_messages.Stopped())
             return
         self.findings, self._offers = found, offers
-        if telling:
-            await asyncio.wait(telling)
         await self._peer.tell(
             doctor_messages.Examined(
                 summary=report.summary(found, language),

@@ -146,6 +146,25 @@ async def test_progress_is_told_while_checks_end(context: Context) -> None:
     await ended(window, task)
 
 
+async def test_a_look_that_is_broken_off_tells_of_no_progress_afterwards(context: Context) -> None:
+    begun = asyncio.Event()
+
+    async def long(_probe: object) -> list[Finding]:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def look(_scope: str, told: Callable[[int, int], None]) -> list[Finding]:
+        return await run([Check("agent.running", long), Check("agent.port", long)], Fake(), told=told)
+
+    _, window, task = await serving(context, look, "full")
+    await asyncio.wait_for(begun.wait(), LIMIT)
+    window.say(say.StopExamining())
+    await window.until(say.Stopped)
+    await ended(window, task)
+    assert isinstance(window.told[-1], say.Stopped)
+
+
 async def _nothing(_probe: object) -> list[Finding]:
     return []
 

@@ -42,6 +42,7 @@ class DoctorPanel(QWidget):
         self._last = ""  # summary of what is shown
         self.view = DoctorView(wording)
         self.busy = False
+        self._stopping = False  # the person does not want to wait
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setMaximumHeight(style.GAP)
@@ -79,7 +80,8 @@ class DoctorPanel(QWidget):
 
     def take(self, message: object) -> None:
         if isinstance(message, doctor_messages.Examining):
-            self._set_busy(True)
+            if not self.busy:
+                self._set_busy(True)
             self._bar.setRange(0, message.total)
             self._bar.setValue(message.done)
             if message.total:
@@ -97,9 +99,11 @@ class DoctorPanel(QWidget):
 
     def stopped(self) -> None:
         """Nobody looks any more: what was found before is shown."""
+        words = self._wording("doctor.stopped")
+        if self._stopping:
+            self._banner.say("information", words)
         self._set_busy(False)
-        self.view.summary.setText(visible(self._last) or self._wording("doctor.stopped"))
-        widgets.announce(self.view.summary, self._wording("doctor.stopped"))
+        self.view.summary.setText(visible(self._last) or words)
 
     def forget(self) -> None:
         """Whoever found it is gone: it can be read, and be found anew."""
@@ -120,6 +124,7 @@ class DoctorPanel(QWidget):
 
     def _stop_looking(self) -> None:
         self._stop.setEnabled(False)
+        self._stopping = True
         self.said.emit(doctor_messages.StopExamining())
 
     def _offer(self) -> None:
@@ -147,6 +152,7 @@ class DoctorPanel(QWidget):
 
     def _set_busy(self, busy: bool) -> None:
         self.busy = busy
+        self._stopping = False
         self._bar.setVisible(busy)
         self._stop.setVisible(busy)
         self._stop.setEnabled(True)
