@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
         return unavailable(data, str(error))
     install_message_handler(data)
     if show is None:
-        be_called("pero-waiting")
         run.make_ready()
+        be_called("pero-waiting")
         show = first_message(data)
         be_called("pero-window")
     return run.run(show, data, control) if show is not None else 0
