@@ -185,10 +185,6 @@ def _make_sure(context: Context, path: str) -> None:
 def lost(context: Context, certificate: str | None, what: str, save: Path | None, as_json: bool) -> int:
     parameters = {"circumstances": what.strip(), "language": context.language}
     result = context.run(_reported(context, certificate, parameters))
-    if save is not None:
-        from agent.api.writing import write
-
-        write(save, result["statement"].encode("utf-8"), False)
     if as_json:
         print_json(result)
     else:
@@ -198,6 +194,10 @@ def lost(context: Context, certificate: str | None, what: str, save: Path | None
         say()
         for line in result["statement"].splitlines():
             say(plain(line))
+    if save is not None:
+        from agent.api.writing import write
+
+        write(save, result["statement"].encode("utf-8"), False)
     return Exit.OK if result["paused"] and result["recorded"] else Exit.NEGATIVE
 
 

@@ -239,7 +239,7 @@ class _Asker:
         return self._context.text(f"new_pin.weak.{weak}") if weak else ""
 
     def _key(self, purpose: Purpose) -> str:
-        if purpose == "pin":
+        if purpose == "pin" or (purpose == "passphrase" and self._question == "asking.old_passphrase"):
             return self._question
         if purpose == "new_pin" and self._question.endswith("passphrase"):
             return "asking.new_passphrase"

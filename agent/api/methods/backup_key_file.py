@@ -16,8 +16,10 @@ from agent.api.caller import Caller
 from agent.api.method import COMMAND, Method
 from agent.api.services import Services
 from agent.api.synchronised import synchronised
-from agent.errors import BadParameters, CertificateUnknown, FileUnreadable, FolderSynchronised
+from agent.errors import BadParameters, CertificateUnknown, FileUnreadable, FolderSynchronised, PassphraseWeak
+from agent.ipc.passphrase import LEAST
 from agent.signing.intention import intention
+from agent.tokens import about
 
 MAX_REASON = 256  # characters
 _KEY = "key.p12"
@@ -30,7 +32,8 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def backup_key_file(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
-    """Raises FolderSynchronised, CertificateUnknown, FileUnreadable. The journal has the date, the reason and where."""
+    """Raises FolderSynchronised, CertificateUnknown, FileUnreadable, PassphraseWeak where the passphrase was found easy
+    to guess when it was typed: a copy that lies elsewhere has nothing but that. The journal has date, reason, place."""
     path = Path(parameters.path)
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
@@ -45,7 +48,11 @@ async def backup_key_file(services: Services, caller: Caller, parameters: Parame
         "asked_by": caller.prompter.kind,
     }
     with intention(services.journal, "backup_key_file", facts, certificate=certificate) as begun:
-        content = await asyncio.to_thread(_read, services.locations.key_files / certificate / _KEY, certificate)
+        folder = services.locations.key_files / certificate
+        content = await asyncio.to_thread(_read, folder / _KEY, certificate)
+        known = await asyncio.to_thread(about.read, folder)
+        if known and known.weak:
+            raise PassphraseWeak(faults="judged", minimum=LEAST)
         begun.ended("done", certificate=certificate)
     return {"content": wire.encoded(content)}
 

@@ -7,6 +7,7 @@ has what was found until then.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -72,7 +73,7 @@ class _Teller:
         found = self._search.found
         new, self._known = found[self._known :], len(found)
         parameters = {"folders": folders, "strays": [row(one, {}) for one in new]}
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the agent ends, and its loop is closed
             self._loop.call_soon_threadsafe(self._caller.tell, notification("strays", parameters))
 
 
