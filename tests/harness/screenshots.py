@@ -1,12 +1,17 @@
-"""Pictures of every window in both languages: ``python -m tests.harness.screenshots [FOLDER]`` (build/screenshots)."""
+"""Pictures of every prompt: ``python -m tests.harness.screenshots [FOLDER [VARIANT]]`` (build/screenshots).
+
+Both languages, light and dark, at 100 % on a usual screen and at 200 % on a small one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -23,6 +28,27 @@ LATER = {"en": "Later", "ru": "Позже"}
 FIND = {"en": "Find by name", "ru": "Найти по имени"}
 STOP = {"en": "Stop", "ru": "Остановить"}
 COLOURS = 200  # of the palette: flat pictures stay small
+SCREENS = {1: (1366, 768), 2: (1024, 600)}  # pixels, by scale
+
+
+class Variant(NamedTuple):
+    """How a window is looked at."""
+
+    language: str
+    dark: bool
+    scale: int
+
+    def __str__(self) -> str:
+        """As the names of pictures say it: "ru-dark-200"."""
+        return f"{self.language}{'-dark' if self.dark else ''}{'-200' if self.scale == 2 else ''}"
+
+
+VARIANTS = [Variant(*one) for one in itertools.product(WORDS, (False, True), SCREENS)]
+
+
+def wanted(only: str) -> list[Variant]:
+    """Those that are asked for by name; all of them where none is."""
+    return [variant for variant in VARIANTS if only in ("", str(variant))]
 
 
 def shows(language: str) -> Iterator[tuple[str, messages.Show]]:
@@ -61,8 +87,10 @@ def shows(language: str) -> Iterator[tuple[str, messages.Show]]:
     yield "new-pins-differ", messages.ShowToken(prompts.token("change_pin", language))
 
 
-async def picture(person: Person, language: str, name: str, show: messages.Show, folder: Path, dark: bool) -> None:
-    async with open_window(show, person.display.environment | (dark_desktop(folder) if dark else {})) as window:
+async def picture(person: Person, variant: Variant, name: str, show: messages.Show, folder: Path) -> None:
+    language = variant.language
+    environment = person.display.environment | (dark_desktop(folder) if variant.dark else {})
+    async with open_window(show, environment | {"QT_SCALE_FACTOR": str(variant.scale)}) as window:
         shown = await person.wait_for_window("Pero")
         await person.wait_until_ready(CANCEL[language] if isinstance(show, messages.ShowToken) else WORDS[language][0])
         with contextlib.ExitStack() as stack:
@@ -78,7 +106,7 @@ async def picture(person: Person, language: str, name: str, show: messages.Show,
                 stack.enter_context(contextlib.closing(await under_way(person, window, language)))
             elif name == "signing":
                 await person.type_keys("123456")
-            path = folder / f"{name}-{language}{'-dark' if dark else ''}.png"
+            path = folder / f"{name}-{variant}.png"
             await person.screenshot(path, window=shown)
     Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
@@ -157,14 +185,15 @@ def dark_desktop(folder: Path) -> dict[str, str]:
     }
 
 
-async def main(folder: Path) -> None:
+async def main(folder: Path, only: str = "") -> None:
+    """`only`: the one variant that is wanted, such as "ru-dark"."""
     folder.mkdir(parents=True, exist_ok=True)
-    with Display() as display:
-        for language in WORDS:
-            for name, show in shows(language):
-                for dark in (False, True):
-                    await picture(Person(display), language, name, show, folder, dark)
+    for variant in wanted(only):
+        with Display(size=SCREENS[variant.scale]) as display:
+            for name, show in shows(variant.language):
+                await picture(Person(display), variant, name, show, folder)
+                print(folder / f"{name}-{variant}.png")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER))
+    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER, *sys.argv[2:3]))

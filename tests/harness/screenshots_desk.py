@@ -6,7 +6,6 @@ Both languages, light and dark, at 100 and 200 %, of a real agent with two key f
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from tests.harness.command_line import CommandLine
 from tests.harness.display import Display
 from tests.harness.keyfiles import PASSPHRASE, make_key_file
 from tests.harness.prompts import CONTRACT
-from tests.harness.screenshots import COLOURS, FOLDER, dark_desktop
+from tests.harness.screenshots import COLOURS, FOLDER, SCREENS, Variant, dark_desktop, wanted
 
 _SHOWN = ("DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON", "NO_AT_BRIDGE")
 _LOCALES = {"en": "en_GB.UTF-8", "ru": "ru_RU.UTF-8"}
@@ -45,21 +44,20 @@ def files_for(page: str, names: list[str]) -> list[str]:
     return {"sign": names, "verify": [f"{names[0]}.p7s", names[1]]}.get(page, [])
 
 
-def pictures(folder: Path, language: str, *, dark: bool, scale: int) -> Iterator[Path]:
-    size = (1024, 600) if scale == 2 else (1280, 900)
+def pictures(folder: Path, variant: Variant) -> Iterator[Path]:
+    language = variant.language
     with contextlib.ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        display = stack.enter_context(Display(size=size))
+        display = stack.enter_context(Display(size=SCREENS[variant.scale]))
         pero = stack.enter_context(CommandLine(place))
         pero.environment |= {name: display.environment[name] for name in _SHOWN}
-        pero.environment |= {"LANG": _LOCALES[language], "QT_SCALE_FACTOR": str(scale)}
-        pero.environment |= dark_desktop(place) if dark else {}
+        pero.environment |= {"LANG": _LOCALES[language], "QT_SCALE_FACTOR": str(variant.scale)}
+        pero.environment |= dark_desktop(place) if variant.dark else {}
         names = lived_in(pero, language)
         stack.enter_context(pero.agent())
         for page in PAGES:
             pero.run("desk", page, *files_for(page, names))
-            path = folder / f"desk-{page}-{language}{'-dark' if dark else ''}{'-200' if scale == 2 else ''}.png"
-            yield still(display, path)
+            yield still(display, folder / f"desk-{page}-{variant}.png")
 
 
 def still(display: Display, path: Path) -> Path:
@@ -77,13 +75,11 @@ def still(display: Display, path: Path) -> Path:
 
 
 def main(folder: Path, only: str = "") -> None:
-    """`only`: a part of the names of those that are wanted, such as "ru-dark"."""
+    """`only`: the one variant that is wanted, such as "ru-dark"."""
     folder.mkdir(parents=True, exist_ok=True)
-    for language, dark, scale in itertools.product(_LOCALES, (False, True), (1, 2)):
-        name = f"{language}{'-dark' if dark else ''}{'-200' if scale == 2 else ''}"
-        if only in ("", name):
-            for path in pictures(folder, language, dark=dark, scale=scale):
-                print(path)
+    for variant in wanted(only):
+        for path in pictures(folder, variant):
+            print(path)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from agent.texts.catalogue import text
 from tests.harness.diagnosed import PLACES, Fake, FakeCards, certificate, token
 from tests.harness.display import Display
 from tests.harness.person import Person
-from tests.harness.screenshots import FOLDER, dark_desktop
+from tests.harness.screenshots import FOLDER, SCREENS, VARIANTS, Variant, dark_desktop
 
 
 async def examined(language: str) -> Examined:
@@ -44,24 +44,22 @@ async def examined(language: str) -> Examined:
     return Examined(report.summary(findings, language), rows, (repair,))
 
 
-async def picture(person: Person, language: str, folder: Path, *, dark: bool, scale: int) -> None:
-    environment = person.display.environment | (dark_desktop(folder) if dark else {}) | {"QT_SCALE_FACTOR": str(scale)}
-    async with open_window(ShowDoctor(language), environment) as window:
+async def picture(person: Person, variant: Variant, folder: Path) -> None:
+    environment = person.display.environment | (dark_desktop(folder) if variant.dark else {})
+    show = ShowDoctor(variant.language)
+    async with open_window(show, environment | {"QT_SCALE_FACTOR": str(variant.scale)}) as window:
         shown = await person.wait_for_window("Pero")
-        found = await examined(language)
+        found = await examined(variant.language)
         await window.tell(found)
         await person.reads(found.summary)
-        name = f"doctor-{language}{'-dark' if dark else ''}{'-200' if scale == 2 else ''}.png"
-        await person.screenshot(folder / name, window=shown)
+        await person.screenshot(folder / f"doctor-{variant}.png", window=shown)
 
 
 async def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with Display(size=(1600, 1400)) as display:
-        for language in ("ru", "en"):
-            for dark in (False, True):
-                for scale in (1, 2):
-                    await picture(Person(display), language, folder, dark=dark, scale=scale)
+    for variant in VARIANTS:
+        with Display(size=SCREENS[variant.scale]) as display:
+            await picture(Person(display), variant, folder)
 
 
 if __name__ == "__main__":
