@@ -56,8 +56,8 @@ async def test_the_icon_offers_what_a_person_does_with_pero(display: Display, pe
         icon = await desktop.icon()
         assert (await icon.look())["IconName"] == "pero"
         words = [label for _, label, enabled in await icon.menu() if enabled]
-        assert words == ["Certificates", "Sign a file…", "Verify a file…", "Journal", "Diagnosis", "Care of keys", "Sites", "Settings",
-                         "Pause signing", "Quit Pero"]  # fmt: skip
+        assert words == ["Certificates", "Sign a file…", "Verify a file…", "Journal", "Diagnosis", "Care of keys",
+                         "Sites", "Settings", "Pause signing", "Quit Pero"]  # fmt: skip
         await icon.pick("Quit Pero")
         assert await asyncio.to_thread(process.wait, DEADLINE) == 0
 
