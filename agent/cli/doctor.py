@@ -128,7 +128,10 @@ class Doctor:
         elif isinstance(said, doctor_messages.ExamineAgain):
             self._begin(group, self._examine(said.scope))
         elif isinstance(said, doctor_messages.MendThis):
-            self._begin(group, self._mend(said.remedy))
+            offered = self._offers.get(said.remedy)
+            self._mending = offered is not None  # from here on it is not broken off
+            # What was offered by somebody else may be there still: it is looked for, and offered anew.
+            self._begin(group, self._mend(offered) if offered is not None else self._examine(self._scope))
         elif isinstance(said, doctor_messages.SaveReport):
             await self._save(Path(said.path))
 
@@ -179,12 +182,7 @@ class Doctor:
         entries = diagnose_files.remember(self._context, self.findings)
         return tuple(line for _, line in history_lines.last_worked(self.findings, entries, self._context.language))
 
-    async def _mend(self, remedy: str) -> None:
-        offered = self._offers.get(remedy)
-        if offered is None:
-            await self._examine(self._scope)  # what was offered by somebody else may be there still
-            return
-        self._mending = True
+    async def _mend(self, offered: Offer) -> None:
         try:
             await offering.perform(offered, self._ground)
         except PeroError as error:
