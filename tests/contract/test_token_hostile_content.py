@@ -3,14 +3,12 @@ ends in a typed error with nothing left behind, or stands on the token as it cam
 
 from __future__ import annotations
 
-import hmac
 import warnings
 from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from asn1crypto import pkcs12
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding
@@ -24,10 +22,9 @@ from agent.errors import (
     PeroError,
 )
 from agent.model import TokenState
-from agent.tokens.key_file import pkcs12_key
 from agent.tokens.pool import TokenPool
 from tests.harness.asker import asking
-from tests.harness.keyfiles import PASSPHRASE, authority, make_identity, make_key_file, new_key
+from tests.harness.keyfiles import PASSPHRASE, authority, make_identity, new_key, several_keys
 from tests.harness.managed import BENCHES, Bench
 from tests.harness.places import algorithm_of, opened, verify
 
@@ -193,27 +190,8 @@ async def test_a_file_without_its_certificate_is_refused(
     assert bench.objects() == []
 
 
-def several(folder: Path) -> bytes:
-    """A file whose second key is somebody else's; its MAC is right."""
-    pfx, other = (pkcs12.Pfx.load(make_key_file(folder, kind).path.read_bytes()) for kind in ("p256", "p384"))
-
-    def keys(one: pkcs12.Pfx) -> tuple[pkcs12.AuthenticatedSafe, int, pkcs12.SafeContents]:
-        safes = pkcs12.AuthenticatedSafe.load(one["auth_safe"]["content"].native)
-        place = next(place for place, safe in enumerate(safes) if safe["content_type"].native == "data")
-        return safes, place, pkcs12.SafeContents.load(safes[place]["content"].native)
-
-    safes, place, bags = keys(pfx)
-    bags.append(keys(other)[2][0])
-    safes[place]["content"] = bags.dump(force=True)
-    content, mac = safes.dump(force=True), pfx["mac_data"]
-    pfx["auth_safe"] = {"content_type": "data", "content": content}
-    key = pkcs12_key(PASSPHRASE.encode(), mac["mac_salt"].native, int(mac["iterations"].native), "sha256")
-    mac["mac"]["digest"] = hmac.digest(key, content, "sha256")
-    return bytes(pfx.dump(force=True))
-
-
 async def test_of_several_keys_none_is_chosen(bench: Bench, pool: TokenPool, token: TokenState, tmp_path: Path) -> None:
-    content = several(tmp_path)
+    content = several_keys(tmp_path)
     with pytest.raises(KeyFileSeveralKeys):
         await bring(pool, bench, token, content)
     async with asking(PASSPHRASE) as asker:

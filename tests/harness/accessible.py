@@ -10,6 +10,7 @@ gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi, GLib  # noqa: E402
 
 _said = []
+_focused = []
 STATES = (
     "ENABLED",
     "FOCUSED",
@@ -100,6 +101,16 @@ def act(app, name):
     return False
 
 
+def fill(app, name, text):
+    """As a person with a braille keyboard does, in any script."""
+    root = application(app)
+    for node, _depth in walk(root) if root is not None else ():
+        editable = node.get_editable_text_iface()
+        if node.get_name() == name and editable is not None:
+            return bool(Atspi.EditableText.set_text_contents(editable, text))
+    return False
+
+
 def hear(event):
     _said.append(str(event.any_data))
 
@@ -112,7 +123,39 @@ def announcements():
     return said
 
 
-VERBS = {"hello": lambda: "hello", "tree": tree, "act": act, "announcements": announcements}
+def follow(event):
+    if event.detail1:
+        _focused.append(event.source)
+
+
+def chain(node):
+    """Role, name and place among its neighbours: of a node, and of all that it stands in."""
+    found = []
+    try:
+        while node is not None and node.get_role_name() != "desktop frame":
+            found.append([node.get_role_name(), node.get_name(), node.get_index_in_parent()])
+            node = node.get_parent()
+    except GLib.Error:
+        return []
+    return found
+
+
+def focus_moves():
+    context = GLib.MainContext.default()
+    while context.iteration(False):
+        pass
+    moved, _focused[:] = list(_focused), []
+    return [found for found in map(chain, moved) if found]
+
+
+VERBS = {
+    "hello": lambda: "hello",
+    "tree": tree,
+    "act": act,
+    "fill": fill,
+    "announcements": announcements,
+    "focus_moves": focus_moves,
+}
 
 
 def answer(line):
@@ -136,10 +179,12 @@ def listen(loop):
 
 def main():
     Atspi.init()
-    listener = Atspi.EventListener.new(hear)
-    for kind in ("object:announcement",):
+    listeners = {"object:announcement": hear, "object:state-changed:focused": follow}
+    kept = []
+    for kind, heard in listeners.items():
         try:
-            listener.register(kind)
+            kept.append(Atspi.EventListener.new(heard))
+            kept[-1].register(kind)
         except GLib.Error:
             continue
     loop = GLib.MainLoop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hmac
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
+
+from agent.tokens.key_file import pkcs12_key
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 KEYS = ("rsa2048", "rsa3072", "rsa4096", "p256", "p384")
@@ -148,6 +151,29 @@ def make_weak_key_file(
     )  # fmt: skip
     key_pem.unlink()
     return KeyFile(path, passphrase, identity)
+
+
+def several_keys(directory: Path, *kinds: str) -> bytes:
+    """A PKCS#12 file with keys of several people, whose MAC is right."""
+    from asn1crypto import pkcs12 as asn1
+
+    def bags(one: asn1.Pfx) -> tuple[asn1.AuthenticatedSafe, int, asn1.SafeContents]:
+        safes = asn1.AuthenticatedSafe.load(one["auth_safe"]["content"].native)
+        place = next(place for place, safe in enumerate(safes) if safe["content_type"].native == "data")
+        return safes, place, asn1.SafeContents.load(safes[place]["content"].native)
+
+    pfx, *others = (
+        asn1.Pfx.load(make_key_file(directory, kind).path.read_bytes()) for kind in kinds or ("p256", "p384", "rsa2048")
+    )
+    safes, place, own = bags(pfx)
+    for other in others:
+        own.append(bags(other)[2][0])
+    safes[place]["content"] = own.dump(force=True)
+    content, mac = safes.dump(force=True), pfx["mac_data"]
+    pfx["auth_safe"] = {"content_type": "data", "content": content}
+    key = pkcs12_key(PASSPHRASE.encode(), mac["mac_salt"].native, int(mac["iterations"].native), "sha256")
+    mac["mac"]["digest"] = hmac.digest(key, content, "sha256")
+    return bytes(pfx.dump(force=True))
 
 
 def _usage(*, sign: bool) -> x509.KeyUsage:

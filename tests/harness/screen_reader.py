@@ -49,6 +49,17 @@ class Accessible:
         if not self._call("act", app=app, name=name):
             raise DisplayError(f"nothing called {name!r} to act on")
 
+    def fill(self, name: str, text: str, *, app: str = "Pero") -> None:
+        """Put a text into the first field of this name."""
+        if not self._call("fill", app=app, name=name, text=text):
+            raise DisplayError(f"no field called {name!r}")
+
+    def focus_moves(self) -> list[list[tuple[str, str, int]]]:
+        """Where the focus went since the last call: of each place role, name and number among its neighbours, and
+        the same of all that it stands in, outwards."""
+        moves = self._call("focus_moves")
+        return [[(role, name, number) for role, name, number in chain] for chain in moves]
+
     def announcements(self) -> list[str]:
         """What a screen reader was told to say since the last call: announcements and alerts."""
         said: list[str] = self._call("announcements")

@@ -43,6 +43,19 @@ class CertificateActions:
         self._page.banner.clear()
         self._page.client.call(method, parameters, answered, self._page.say_error, self._page)
 
+    def _find(self, card: Row, found: Callable[[Row], None]) -> None:
+        """The certificate as its token names it now: by CKA_ID too."""
+
+        def look(result: Row) -> None:
+            rows = [one for one in result["objects"] if one["kind"] == "certificate"]
+            row = next((one for one in rows if one["thumbprint"] == card["thumbprint"]), None)
+            if row is None:  # it went meanwhile
+                self._page.shown()
+                return
+            found({part: row[part] for part in ("kind", "id", "thumbprint")})
+
+        self._call("token_objects", {"token": card["token"]}, look)
+
     def _try(self, card: Row) -> None:
         def tell(result: Row) -> None:
             if result["right"]:
@@ -93,9 +106,14 @@ class CertificateActions:
     def _rename(self, card: Row) -> None:
         title, question = self._title("rename"), self._wording("certs.new_name")
         label = asking.line(self._page, title, question)
-        if label:
-            parameters = {"token": card["token"], "object": _named(card), "label": label}
+        if not label:
+            return
+
+        def rename(name: Row) -> None:
+            parameters = {"token": card["token"], "object": name, "label": label}
             self._call("token_rename", parameters, lambda _: self._page.done(self._wording("certs.renamed")))
+
+        self._find(card, rename)
 
     def _site(self, card: Row) -> None:
         def ask(result: Row) -> None:
@@ -118,10 +136,14 @@ class CertificateActions:
 
     def _delete(self, card: Row) -> None:
         """The prompt window of the agent names what will be gone, and asks for the PIN."""
+
+        def delete(name: Row) -> None:
+            parameters = {"token": card["token"], "objects": [name]}
+            self._call("token_delete", parameters, lambda _: self._page.done(self._wording("certs.deleted")))
+
         question = self._wording("certs.delete_sure", owner=visible(card["owner"]))
         if asking.sure(self._page, self._wording, self._title("delete"), question, self._wording("certs.delete_yes")):
-            parameters = {"token": card["token"], "objects": [_named(card)]}
-            self._call("token_delete", parameters, lambda _: self._page.done(self._wording("certs.deleted")))
+            self._find(card, delete)
 
     def _backup(self, card: Row) -> None:
         target = asking.save_name(
@@ -142,10 +164,6 @@ class CertificateActions:
 
     def _title(self, name: str) -> str:
         return self._wording(f"certs.do.{name}").replace("&", "").rstrip("…")
-
-
-def _named(card: Row) -> Row:
-    return {"kind": "certificate", "thumbprint": card["thumbprint"]}
 
 
 def _file_name(owner: str, ending: str) -> str:
