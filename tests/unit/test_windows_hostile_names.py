@@ -7,10 +7,11 @@ from __future__ import annotations
 import socket
 import unicodedata
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QObject, QSize
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
@@ -18,8 +19,12 @@ from agent.consent.prompter import BatchDocument, ConnectionPrompt, PassphrasePr
 from agent.desktop import messages
 from agent.desktop.windows import batch, prompt_window, style
 from agent.desktop.windows.channel import Channel
+from agent.desktop.windows.desk import authorities
+from agent.desktop.windows.desk.client import AgentClient, Answered, Failed
 from agent.desktop.windows.prompt_window import PromptWindow
 from agent.desktop.windows.run import window_for
+from agent.desktop.windows.wording import Wording
+from agent.texts.catalogue import LANGUAGES
 from tests.harness import prompts
 from tests.harness.looks import faults, texts
 
@@ -98,6 +103,38 @@ def test_no_name_hides_anything_or_pushes_it_out_of_sight(
         assert [one.text() for one in buttons if not seen_whole(one, window)] == []
     finally:
         shiboken6.delete(window)
+
+
+class Answering:
+    """In the agent's place: it trusts authorities of that name."""
+
+    def __init__(self, name: str) -> None:
+        row = {"owner": name, "issuer": name, "not_after": "2027-05-31T20:59:59Z", "thumbprint": "ab" * 32}
+        self._result = {"authorities": [row, {**row, "thumbprint": "cd" * 32}]}
+
+    def call(self, _method: str, _asked: dict[str, Any], answered: Answered, _failed: Failed, _owner: QObject) -> int:
+        answered(self._result)
+        return 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_list_of_authorities_shows_the_whole_of_every_name(
+    application: QApplication, monkeypatch: pytest.MonkeyPatch, language: str, name: str
+) -> None:
+    monkeypatch.setattr(authorities, "room", lambda: ROOM)
+    page = QWidget()
+    window = authorities.AuthoritiesWindow(page, cast(AgentClient, Answering(NAMES[name])), Wording(language))
+    try:
+        window.show()
+        application.processEvents()
+        assert window.width() <= ROOM.width()
+        assert window.height() <= ROOM.height()
+        assert faults(window) == []
+        assert hidden_in("".join(texts(window))) == set()
+        assert all(seen_whole(one, window) for one in window.findChildren(QPushButton))
+    finally:
+        shiboken6.delete(page)
 
 
 def hidden_in(text: str) -> set[str]:

@@ -23,7 +23,8 @@ from agent.texts.visible import visible
 from agent.trust.authorities import MAX_FILE, Authorities
 
 _WIDTH, _LINES = 560, 8  # logical pixels; lines of text that the list shows
-_MOST_NAMED = 5  # in the question whether certificates are to be trusted
+_LONG = 120  # characters of an owner in a question
+_MOST_NAMED = 3  # in the question whether certificates are to be trusted
 
 
 class AuthoritiesWindow(QDialog):
@@ -77,7 +78,7 @@ class AuthoritiesWindow(QDialog):
 
     def _row(self, owner: str, not_after: str, thumbprint: str) -> str:
         facts = {"day": self._wording.day(not_after), "thumbprint": widgets.breakable(thumbprint)}
-        return f"{visible(owner)}\n{self._wording('desk.authorities.row', **facts)}"
+        return f"{widgets.softened(visible(owner))}\n{self._wording('desk.authorities.row', **facts)}"
 
     def _chosen(self) -> str:
         item = self.list.currentItem()
@@ -117,7 +118,7 @@ class AuthoritiesWindow(QDialog):
             self._client.call("trust_authorities", {"content": encoded}, self._done, self._say_error, self)
 
     def _question(self, read: tuple[Description, ...]) -> str:
-        rows = [self._row(one.owner, iso(one.not_after), one.thumbprint) for one in read[:_MOST_NAMED]]
+        rows = [self._row(_short(one.owner), iso(one.not_after), one.thumbprint) for one in read[:_MOST_NAMED]]
         left = len(read) - len(rows)
         if left:
             rows.append(self._wording.plural("desk.authorities.more", left))
@@ -131,6 +132,11 @@ class AuthoritiesWindow(QDialog):
     def _done(self, _result: dict[str, Any]) -> None:
         self.changed = True
         self._read()
+
+
+def _short(owner: str) -> str:
+    """A question has no room for more; the list shows all of it."""
+    return owner if len(owner) <= _LONG else f"{owner[: _LONG // 2]} … {owner[-_LONG // 2 :]}"
 
 
 def _content(file: Path) -> bytes:
