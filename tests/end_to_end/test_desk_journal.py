@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
+import gzip
 import io
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from tests.harness.desktop_bus import DesktopBus
 from tests.harness.display import Display
 
 _SHOWN = ("DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON", "NO_AT_BRIDGE")
+DEADLINE = 60.0  # seconds
 PAGE = "Journal — Pero"
 
 
@@ -48,8 +50,8 @@ def with_entries(pero: CommandLine) -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened(pero: CommandLine, display: Display) -> AsyncIterator[Composition]:
-    composition = Composition(pero.environment, pero.places, policy=Policy())
+async def opened(pero: CommandLine, display: Display, policy: Policy | None = None) -> AsyncIterator[Composition]:
+    composition = Composition(pero.environment, pero.places, policy=policy or Policy())
     agent = Agent(composition, ports=(), desktop=pero.environment)
     await agent.start()
     try:
@@ -62,11 +64,13 @@ async def opened(pero: CommandLine, display: Display) -> AsyncIterator[Compositi
 
 
 def shows(display: Display, part: str) -> None:
-    display.until(lambda: any(part in f"{n['name']} {n['text']}" for n in display.accessible.tree()), part)
+    display.until(lambda: any(part in f"{n['name']} {n['text']}" for n in display.accessible.tree()), part, DEADLINE)
 
 
 def lacks(display: Display, part: str) -> None:
-    display.until(lambda: not any(part in f"{n['name']} {n['text']}" for n in display.accessible.tree()), f"no {part}")
+    display.until(
+        lambda: not any(part in f"{n['name']} {n['text']}" for n in display.accessible.tree()), f"no {part}", DEADLINE
+    )
 
 
 def focused(display: Display) -> list[tuple[int, str, str]]:
@@ -157,12 +161,116 @@ async def test_notifications_stand_beside_the_entries(display: Display, pero: Co
         await asyncio.to_thread(person)
 
 
-async def test_a_damaged_journal_is_kept_and_told_by_a_notification(display: Display, pero: CommandLine) -> None:
-    pero.places.journal.write_bytes(b"this was a journal once " * 300)
+@pytest.mark.parametrize("running", [False, True], ids=["before the start", "while the agent runs"])
+async def test_a_damaged_journal_is_kept_and_its_notification_opens_the_new_one(
+    display: Display, pero: CommandLine, running: bool
+) -> None:
+    damage = b"this was a journal once " * 300
+    if not running:
+        pero.places.journal.write_bytes(damage)
     async with DesktopBus(display.environment["DBUS_SESSION_BUS_ADDRESS"]) as desktop:
         with pero.agent():
+            if running:
+                await asyncio.to_thread(pero.run, "sites", "block", "https://first.example")
+                (pero.folder / "restored").write_bytes(damage)  # a backup of no use is put in its place
+                (pero.folder / "restored").replace(pero.places.journal)
+                for suffix in ("-wal", "-shm"):
+                    pero.places.journal.with_name(f"{pero.places.journal.name}{suffix}").unlink(missing_ok=True)
+                blocked = await asyncio.to_thread(pero.run, "sites", "block", "https://fraud.example")
+                assert blocked.status == 0, "what is done goes on, into the new journal"
             notice = await desktop.notice("The journal was damaged")
             assert notice.urgency == 2
-            assert "Open the journal" in notice.actions.values()
-    kept = [file for file in pero.places.state.iterdir() if ".damaged-" in file.name]
-    assert [file.read_bytes() for file in kept] == [b"this was a journal once " * 300]
+            action = next(name for name, words in notice.actions.items() if words == "Open the journal")
+            await (await desktop.icon()).look()  # the agent knows the notification's number by now
+            desktop.press(notice, action)
+
+            def person() -> None:
+                display.wait_for_window(PAGE)
+                display.accessible.act("Check the chain")
+                shows(display, "The journal is whole")
+                shows(display, ".damaged-")
+                if running:
+                    shows(display, "https://fraud.example")
+
+            await asyncio.to_thread(person)
+            whole = await asyncio.to_thread(pero.run, "journal", "verify")
+            assert whole.status == 0, whole.output
+    kept = [
+        file for file in pero.places.state.iterdir() if file.name.startswith(f"{pero.places.journal.name}.damaged-")
+    ]
+    assert [file.read_bytes() for file in kept if not file.name.endswith(("-wal", "-shm"))] == [damage]
+
+
+async def test_policy_moves_old_entries_to_an_archive_and_the_page_tells_of_a_change_in_it(
+    display: Display, pero: CommandLine
+) -> None:
+    days = iter((400, 399, 398, *(1,) * 90))
+    journal = Journal(pero.places.journal, lambda: datetime.now(UTC) - timedelta(days=next(days)))
+    for name in ("old act.pdf", "old contract.pdf", "new act.pdf"):
+        journal.note("pause", {"document": name})
+    journal.close()
+    folder = pero.folder / "archive"
+    policy = Policy(journal_days=365, journal_archive=str(folder))
+    async with opened(pero, display, policy) as composition:
+        async with asyncio.timeout(DEADLINE):
+            while composition.journal.entries(1)[0].kind != "archived":
+                await asyncio.sleep(0.05)
+        (path,) = folder.iterdir()
+        lines = gzip.decompress(path.read_bytes())
+        assert lines.count(b"old ") == 2
+        path.write_bytes(gzip.compress(lines.replace(b"old contract", b"new contract")))
+
+        def person() -> None:
+            display.accessible.act("Check the chain")
+            shows(display, f"Archive {path.name} of the journal was changed by something other than Pero.")
+            shows(display, "Its entries before 3 are as they were")
+            shows(display, "new act.pdf")
+            assert "new act.pdf" in pero.run("journal", "search", "act").output, "the search goes on"
+            assert "old" not in pero.run("journal", "search", "act").output
+
+        await asyncio.to_thread(person)
+
+
+def test_at_200_percent_on_a_small_screen_whatever_has_the_focus_is_in_sight(tmp_path: Path) -> None:
+    """The page is scrolled along with Tab, and nothing on it is wider than the screen."""
+    with Display(size=(1024, 600)) as display, CommandLine(tmp_path) as pero:
+        pero.environment |= {name: display.environment[name] for name in _SHOWN}
+        pero.environment |= {"QT_SCALE_FACTOR": "2", "LANG": "ru_RU.UTF-8"}
+        with pero.agent():
+            pero.run("sites", "block", "https://fraud.example")
+            pero.run("desk", "journal")
+            display.wait_for_window("— Pero")
+            shows(display, "https://fraud.example")
+            seen = reached(display)
+    assert {"Что искать", "Журнал", "Выгрузить…", "Проверить цепочку"} <= {name for _, name, _ in seen}
+    for (_, name, role), (x, y, width, height) in seen.items():
+        within = x >= 0 and y >= 0 and x + width <= display.size[0] and y + height <= display.size[1]
+        assert within, f"{name} ({role}) is at {x},{y}, {width} x {height} wide and high"
+
+
+def reached(display: Display) -> dict[tuple[int, str, str], list[int]]:
+    """Tab through the window until it comes round: what had the focus, and where it was on the screen then."""
+    seen: dict[tuple[int, str, str], list[int]] = {}
+    here, extents = control(display)
+    while here not in seen:
+        seen[here] = extents
+        display.press("Tab")
+        moved = display.until(lambda here=here: _other(control(display), here), "another focus", DEADLINE)  # type: ignore[misc]
+        here, extents = moved
+    return seen
+
+
+Control = tuple[tuple[int, str, str], list[int]]  # place in the tree, name and role; x, y, width and height
+
+
+def control(display: Display) -> Control:
+    """The control that has the focus. Parts of a control say that they have it even while it does not."""
+    parts = ("list item", "table cell", "page tab", "filler")
+    for place, node in enumerate(display.accessible.tree()):
+        if "focused" in node["states"] and node["role"] not in parts:
+            return (place, node["name"] or "", node["role"]), node["extents"]
+    return (-1, "", ""), []
+
+
+def _other(found: Control, before: tuple[int, str, str]) -> Control | None:
+    return found if found[0] not in (before, (-1, "", "")) else None
