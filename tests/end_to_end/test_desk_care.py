@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.harness.command_line import CommandLine
+from tests.harness.desktop_bus import DesktopBus
 from tests.harness.display import Display
 from tests.harness.keyfiles import KeyFile, make_key_file
 
@@ -147,6 +150,26 @@ def test_a_lost_key_stops_signing_and_gives_the_words_to_revoke_it(display: Disp
     assert serial.lstrip("0") in words
     assert "The bag was stolen" in words
     assert "report_lost" in kinds(pero)
+
+
+async def test_an_old_passphrase_is_told_by_a_notification_that_opens_the_page(
+    display: Display, pero: CommandLine
+) -> None:
+    made = kept(pero)
+    record = pero.places.key_files / made.identity.thumbprint / "about.json"
+    facts = json.loads(record.read_text())
+    facts["added"] = f"{datetime.now(UTC) - timedelta(days=400):%Y-%m-%dT%H:%M:%SZ}"
+    record.write_text(json.dumps(facts))
+    pero.settings(quiet_hours="")
+    async with DesktopBus(display.environment["DBUS_SESSION_BUS_ADDRESS"]) as desktop:
+        with contextlib.ExitStack() as stack:
+            await asyncio.to_thread(stack.enter_context, pero.agent())
+            notice = await desktop.notice("Change a passphrase")
+            assert "director.pfx has been the same for 400 days" in notice.body
+            await (await desktop.icon()).look()  # the agent knows the notification's number by now
+            desktop.press(notice, "open:care")
+            await asyncio.to_thread(display.wait_for_window, "Key care", deadline=LIMIT)
+    assert "passphrase_reminded" in kinds(pero)
 
 
 def test_one_button_forgets_everything_and_pauses(display: Display, pero: CommandLine) -> None:
