@@ -18,7 +18,8 @@ _DIAGNOSED = ("clock_hosts", "clock_pages", "portals", "expiry_days")  # what `p
 
 # What those who may not manage can still set: it changes what they see and hear, and nothing that Pero does
 PERSONAL = ("language", "expiry_thresholds", "quiet_hours", "passphrase_days")
-_OVER = ("timestamp_authorities", "proxy", "certificate_networks", "passphrase_days", *_DIAGNOSED)  # settings that policy can decide
+# Settings that policy can decide
+_OVER = ("timestamp_authorities", "proxy", "certificate_networks", "passphrase_days", *_DIAGNOSED)
 
 Right = Literal["view", "sign", "manage"]
 Exported = Literal["owner", "label", "serial", "reader", "device", "path", "host", "issuer"]
