@@ -12,23 +12,23 @@ from agent.trust.path import path_problem
 
 
 class Standing(NamedTuple):
-    path: tuple[Description, ...]  # from the certificate up, as far as what is at hand goes
-    problem: str  # as of `path_problem`; empty: it leads to a root that is trusted
+    path: tuple[Description, ...]  # from the certificate up to the one that is trusted, or as far as it goes
+    problem: str  # as of `path_problem`; empty: it leads to one that is trusted
 
 
 def standing(leaf: Description, known: Sequence[bytes], roots: Sequence[bytes], now: datetime) -> Standing:
     """`known` and `roots` are DER and may be many: names are compared before anything is read. To be called in a
     thread where an event loop runs."""
     found = _path(leaf, (*known, *roots))
-    top = found[-1]
-    if top.issuer_der != top.subject_der:
-        return Standing(found, "chain_not_built")
-    if top.der not in roots:
-        return Standing(found, "root_not_trusted")
-    if len(found) == 1:
-        return Standing(found, "")
-    above = [one.der for one in found[1:]]
-    return Standing(found, path_problem(leaf, above, above[-1:], now) or "")
+    anchor = next((place for place, one in enumerate(found) if one.der in roots), None)
+    if anchor is None:
+        is_whole = found[-1].issuer_der == found[-1].subject_der
+        return Standing(found, "root_not_trusted" if is_whole else "chain_not_built")
+    path = found[: anchor + 1]
+    if anchor == 0:
+        return Standing(path, "")
+    above = [one.der for one in path[1:]]
+    return Standing(path, path_problem(leaf, above, above[-1:], now) or "")
 
 
 def _path(leaf: Description, known: Sequence[bytes]) -> tuple[Description, ...]:

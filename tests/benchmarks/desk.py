@@ -18,10 +18,11 @@ import datetime, json, sys, time
 from pathlib import Path
 from agent.certificates import description
 from agent.model import CertificateEntry, Listing, TokenState
-from agent.signing.cards import card
+from agent.api.methods.certificate_cards import rows
+from agent.api.methods.certificate_state import told
 from agent.signing.filters import Filter
 from agent.signing.fitting import candidates
-from agent.desktop.windows.run import start_toolkit
+from agent.desktop.windows.toolkit import start_toolkit
 from agent.desktop.windows.desk.certificate_list import CertificateList
 from agent.desktop.windows.wording import Wording
 import hashlib, asn1crypto.x509
@@ -34,16 +35,16 @@ application = start_toolkit()
 for _ in range(rounds):
     description._describe.cache_clear()
     begin = time.perf_counter()
-    cards = [{**card(one), "sites": []} for one in candidates(Listing(entries, (token,), ()), Filter(), now)]
+    cards = rows(candidates(Listing(entries, (token,), ()), Filter(), now), {}, lambda _: told(None))
     made = time.perf_counter()
-    again = [{**card(one), "sites": []} for one in candidates(Listing(entries, (token,), ()), Filter(), now)]
+    again = rows(candidates(Listing(entries, (token,), ()), Filter(), now), {}, lambda _: told(None))
     second = time.perf_counter()
-    rows = json.loads(json.dumps(cards))
+    listed = json.loads(json.dumps(cards))
     window = CertificateList(Wording("ru"))
     window.show()
     application.processEvents()
     shown_from = time.perf_counter()
-    window.show_rows(rows, [])
+    window.show_rows(listed, [])
     application.processEvents()
     window.grab()
     print(*(1000 * one for one in (made - begin, second - made, time.perf_counter() - shown_from)))

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from agent.certificates.description import describe
 from agent.errors import CertificateRevoked, RevocationUnavailable
+from agent.trust.authorities import Authorities
 from agent.trust.roots import system_roots
 from agent.trust.standing import standing
 from agent.trust.states import MOST, States
@@ -37,6 +39,8 @@ def test_what_is_missing_or_not_trusted_is_told_apart(authority: Authority) -> N
     assert standing(signer, (issuing, root), (), now).problem == "root_not_trusted"
     assert standing(signer, (issuing,), (root,), now + 60 * DAY).problem == "issuer_expired"  # as all
     assert standing(authority.root.description, (), (root,), now).problem == ""
+    below = standing(signer, (issuing, root), (issuing,), now)  # an authority that is no root can be trusted too
+    assert ([one.owner for one in below.path], below.problem) == (["signer", "issuing"], "")
 
 
 def test_a_path_whose_signature_does_not_hold_is_none(authority: Authority, tmp_path: Path) -> None:
@@ -141,6 +145,14 @@ async def test_nobody_is_asked_over_the_network_unless_the_person_wants_it(tmp_p
     assert (result["revocation"], result["revoked_at"], len(heard)) == ("revoked", "2026-11-01T12:00:00Z", 1)
     cards = (await core.call(core.command(), "certificate_cards"))["result"]["cards"]
     assert (cards[0]["revocation"], cards[0]["reason"]) == ("revoked", "superseded")
+
+
+async def test_an_authority_that_the_person_trusts_vouches_too(tmp_path: Path) -> None:
+    core = Core(tmp_path)
+    thumbprint = core.tokens.add("Anna")  # signed by itself
+    assert (await asked(core, thumbprint))["result"]["problem"] == "root_not_trusted"
+    Authorities(core.places.authorities).add(describe(core.tokens.entries[0].der))
+    assert (await asked(core, thumbprint))["result"]["problem"] == ""
 
 
 async def test_an_answer_that_could_not_be_had_is_an_error_with_its_reasons(tmp_path: Path) -> None:

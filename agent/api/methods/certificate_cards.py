@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,17 +28,8 @@ async def certificate_cards(services: Services, _caller: Caller, _parameters: No
     for origin, site in services.origins.all().items():
         sites.setdefault(site.certificate, []).append(origin)
     found = candidates(listing, Filter(), services.now())
-    replaced = _replaced(found)
     return {
-        "cards": [
-            {
-                **card(one),
-                "sites": sites.get(one.entry.thumbprint, []),
-                "replaced_until": replaced.get(one.entry.thumbprint, ""),
-                **revocation(services, one.entry.thumbprint),
-            }
-            for one in found
-        ],
+        "cards": rows(found, sites, lambda thumbprint: revocation(services, thumbprint)),
         "tokens": [token_wire.token(state) for state in listing.tokens],
         "faults": [
             {**msgspec.structs.asdict(fault), "text": error_text(fault.error, services.language, fault.facts)}
@@ -47,14 +38,32 @@ async def certificate_cards(services: Services, _caller: Caller, _parameters: No
     }
 
 
+def rows(
+    found: Sequence[Candidate], sites: Mapping[str, list[str]], state: Callable[[str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """CARDs of PROTOCOL.md. `sites`: those that begin with a certificate, by its thumbprint; `state`: what was learned
+    of its revocation."""
+    replaced = _replaced(found)
+    return [
+        {
+            **card(one),
+            "sites": sites.get(one.entry.thumbprint, []),
+            "replaced_until": replaced.get(one.entry.thumbprint, ""),
+            **state(one.entry.thumbprint),
+        }
+        for one in found
+    ]
+
+
 def _replaced(found: Sequence[Candidate]) -> dict[str, str]:
     """Thumbprints of certificates in whose place a newer one stands that can be signed with, and until when it does."""
+    uses = [(one, use_of(one.description)) for one in found]
     newest: dict[Use, datetime] = {}
-    for one in found:
+    for one, use in uses:
         if not one.problems:
-            use, end = use_of(one.description), one.description.not_after
+            end = one.description.not_after
             newest[use] = max(end, newest.get(use, end))
-    ends = ((one, newest.get(use_of(one.description))) for one in found)
+    ends = ((one, newest.get(use)) for one, use in uses)
     return {one.entry.thumbprint: iso(end) for one, end in ends if end is not None and end > one.description.not_after}
 
 

@@ -50,10 +50,15 @@ def _known(listing: Listing) -> tuple[bytes, ...]:
 
 
 def _state(services: Services, certificate: Description, known: Sequence[bytes]) -> dict[str, Any]:
+    from agent.trust.authorities import Authorities
     from agent.trust.roots import system_roots
     from agent.trust.standing import standing
 
-    found = standing(certificate, known, system_roots(services.environment), services.now())
+    roots = (
+        *system_roots(services.environment),
+        *(one.der for one in Authorities(services.locations.authorities).all()),
+    )
+    found = standing(certificate, known, roots, services.now())
     states = [revocation(services, one.thumbprint) for one in found.path]
     revoked = (one.owner for one, state in zip(found.path, states, strict=True) if state["revocation"] == "revoked")
     return {
@@ -66,8 +71,11 @@ def _state(services: Services, certificate: Description, known: Sequence[bytes])
 
 
 def revocation(services: Services, thumbprint: str) -> dict[str, Any]:
+    return told(services.states.of(thumbprint) if services.states else None)
+
+
+def told(known: State | None) -> dict[str, Any]:
     """What was last learned: `revocation` is "good", "revoked" or "" (nobody was asked)."""
-    known: State | None = services.states.of(thumbprint) if services.states else None
     return {
         "revocation": known.state if known else "",
         "checked": iso(known.checked) if known else "",
