@@ -25,7 +25,7 @@ SCREENS = (((1366, 768), 1), ((1024, 600), 2))  # pixels, scale
 KINDS = ("prompts", "desk")
 _TIMEOUT = 300  # seconds for all the windows of one kind; on a quiet machine they take four
 
-_FOUND = re.compile("Макетова|Рутокен")  # names in what the doctor found
+_RUSSIAN = re.compile("Макетова|Рутокен|Госуслуги|ФНС|ЕИС «Закупки»")  # names in what the doctor found
 # What is written the same in every language: names, addresses, numbers, standards, and a language in itself.
 _DATA = re.compile(
     r"(SHA-256(: )?)?[0-9a-f\s\u200b]*|https://[^ ]*|\S+\.(txt|p12|p7s|so)|Pero|English|Русский|US|RU|"
@@ -96,7 +96,7 @@ def _strange(seen: Looks, letters: re.Pattern[str], unless: re.Pattern[str] | No
     return [
         (name, text)
         for name, text in texts
-        if letters.search(_FOUND.sub("", text))
+        if letters.search(_RUSSIAN.sub("", text))
         and not (unless and unless.search(text))
         and not _DATA.fullmatch(text)
     ]

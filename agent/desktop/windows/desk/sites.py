@@ -88,7 +88,8 @@ class Content(Page):
             self._ask("block_site", site["origin"])
 
     def _block_other(self) -> None:
-        title, question = self.wording("desk.sites.block_other"), self.wording("desk.sites.block_which")
+        title = self.wording("desk.sites.block_other").replace("&", "").rstrip("…")
+        question = self.wording("desk.sites.block_which")
         origin, agreed = QInputDialog.getText(self, title, question, text="https://")
         if agreed and origin.strip():
             self._ask("block_site", origin.strip())
