@@ -35,7 +35,10 @@ def application(name):
     for index in range(desktop.get_child_count()):
         child = desktop.get_child_at_index(index)
         try:
-            if child is not None and child.get_name() == name and child.get_child_count():
+            if child is None or child.get_name() != name:
+                continue
+            child.clear_cache()  # its first window may have come since it was looked at
+            if child.get_child_count():
                 found = child
         except GLib.Error:
             continue
