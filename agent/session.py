@@ -63,12 +63,17 @@ async def _let_go(places: Locations, seconds: float) -> bool:
 
 @asynccontextmanager
 async def command_session(
-    environment: Mapping[str, str], pin: PinChoice, notified: Notified = unheard, *, watches: bool = False
+    environment: Mapping[str, str],
+    pin: PinChoice,
+    notified: Notified = unheard,
+    *,
+    watches: bool = False,
+    room: int | None = None,
 ) -> AsyncIterator[Call]:
     """Calls for one command: of the running agent, or of the same objects here, under the same lock.
 
-    `watches`: it only looks, for as long as it likes; an agent may start beside it.
-    Raises NotRunning where an agent holds the lock and does not answer. `pin.descriptor` stays the caller's.
+    `watches`: it only looks, for as long as it likes; an agent may start beside it. `room`: see Caller.
+    Raises NotRunning where an agent holds the lock and does not answer. `pin.descriptor` and `room` stay the caller's.
     """
     places = locations(environment)
     loop = asyncio.get_running_loop()
@@ -76,7 +81,7 @@ async def command_session(
     async with AsyncExitStack() as stack:
         while True:
             try:
-                client = await LocalClient.connect(places.socket, pin, notified)
+                client = await LocalClient.connect(places.socket, pin, notified, room)
             except NotRunning:
                 pass
             else:
@@ -92,7 +97,7 @@ async def command_session(
                     raise NotRunning() from None
                 await asyncio.sleep(0.05)
             else:
-                call = await stack.enter_async_context(_composed(environment, places, pin, notified))
+                call = await stack.enter_async_context(_composed(environment, places, pin, notified, room))
                 if watches:
                     lock.close()
                 break
@@ -101,7 +106,7 @@ async def command_session(
 
 @asynccontextmanager
 async def _composed(
-    environment: Mapping[str, str], places: Locations, pin: PinChoice, notified: Notified
+    environment: Mapping[str, str], places: Locations, pin: PinChoice, notified: Notified, room: int | None
 ) -> AsyncIterator[Call]:
     from agent.api.caller import Caller, Role
     from agent.app import Composition, calling
@@ -113,7 +118,7 @@ async def _composed(
     if pin.kind == "descriptor" and not composition.policy.allow_unattended:
         raise UnattendedForbidden()
     prompter = composition.prompter if pin.kind == "window" else CommandPrompter(pin.kind, pin.descriptor, pin.last_try)
-    caller = Caller(Role.COMMAND, "", "in_process", prompter)
+    caller = Caller(Role.COMMAND, "", "in_process", prompter, room)
 
     def notify(notification: bytes) -> None:
         message = json.loads(notification)

@@ -82,8 +82,11 @@ async def uploaded(
     )
 
 
-def surrounded(made: SignResult, document: Streamed) -> dict[str, Any]:
-    """The answer to a command whose file is to be put into the signature: the command writes it, between these two."""
+def surrounded(made: SignResult, document: Streamed, content_at: int | None) -> dict[str, Any]:
+    """The answer to a command whose file is to be put into the signature: the command writes it, between these two.
+
+    `content_at`: where the content was written in the command's room already, if it was.
+    """
     header, tail = around(made.signature, document.size or 0)
     around_content = {
         "header": wire.encoded(header),
@@ -91,6 +94,7 @@ def surrounded(made: SignResult, document: Streamed) -> dict[str, Any]:
         "size": document.size,
         "digest_algorithm": document.algorithm,
         "digest": document.value.hex(),
+        **({} if content_at is None else {"content_at": content_at}),
     }
     return {**wire.signature(made), "signature": None, "around": around_content}
 

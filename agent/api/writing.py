@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from agent.errors import FileUnwritable
 
@@ -67,10 +67,32 @@ def write(target: Path, content: bytes, force: bool) -> None:
     write_by(target, lambda file: file.write(content), force)
 
 
-def write_by(target: Path, fill: Callable[[BinaryIO], object], force: bool) -> None:
+class Begun(NamedTuple):
+    """A new file in its target's folder, and what puts it in the target's place."""
+
+    file: BinaryIO
+    put: Callable[[bool], None]  # told whether it may overwrite
+
+
+@contextlib.contextmanager
+def begun(target: Path) -> Iterator[Begun | None]:
+    """A file that has no name until `write_by` gives it one, to be written over a longer time: whatever ends this, it
+    is gone with it. None where the system has no such files. Raises FileUnwritable."""
+    try:
+        nameless = _nameless(target.parent)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    if nameless is None:
+        yield None
+        return
+    with os.fdopen(nameless, "wb") as file:
+        yield _named_later(file, target)
+
+
+def write_by(target: Path, fill: Callable[[BinaryIO], object], force: bool, begun_before: Begun | None = None) -> None:
     """The same of a content that `fill` writes. Raises FileUnwritable, and what `fill` raises."""
     try:
-        with _beside(target) as (file, put):
+        with contextlib.nullcontext(begun_before) if begun_before else _beside(target) as (file, put):
             fill(file)
             file.flush()
             os.fsync(file.fileno())
@@ -84,21 +106,24 @@ def _unwritable(target: Path, error: OSError) -> FileUnwritable:
 
 
 @contextlib.contextmanager
-def _beside(target: Path) -> Iterator[tuple[BinaryIO, Callable[[bool], None]]]:
-    """A new file in the target's folder, and what puts it in the target's place."""
+def _beside(target: Path) -> Iterator[Begun]:
     nameless = _nameless(target.parent)
     if nameless is not None:
         with os.fdopen(nameless, "wb") as file:
-            yield file, lambda force: _name(file.fileno(), target, force)
+            yield _named_later(file, target)
         return
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o666 & ~_umask())
-            yield file, lambda force: _put(name, target, force)
+            yield Begun(file, lambda force: _put(name, target, force))
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)  # noqa: PTH108 - a name from mkstemp
+
+
+def _named_later(file: BinaryIO, target: Path) -> Begun:
+    return Begun(file, lambda force: _name(file.fileno(), target, force))
 
 
 def _nameless(folder: Path) -> int | None:

@@ -47,17 +47,24 @@ class Context:
         return asyncio.run(coroutine)
 
     def session(
-        self, pin: PinChoice | None = None, notified: Notified | None = None, *, watches: bool = False
+        self,
+        pin: PinChoice | None = None,
+        notified: Notified | None = None,
+        *,
+        watches: bool = False,
+        room: int | None = None,
     ) -> AbstractAsyncContextManager[Call]:
         """The running agent over the local socket, or the same objects here where none runs.
 
         `pin`: who gives the PIN where one is needed (see agent.cli.asking); without it, the window.
-        `notified`: told what the agent says by itself. `watches`: an agent may start beside it.
+        `notified`: told what the agent says by itself. `watches`: an agent may start beside it. `room`: the descriptor
+        of a file without a name, for large content that is attached.
         """
         from agent.session import command_session
         from agent.transport.client import PinChoice, unheard
 
-        return command_session(self.environment, pin or PinChoice("window"), notified or unheard, watches=watches)
+        choice, heard = pin or PinChoice("window"), notified or unheard
+        return command_session(self.environment, choice, heard, watches=watches, room=room)
 
 
 def context_from(environment: Mapping[str, str]) -> Context:

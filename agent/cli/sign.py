@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import click
 
 from agent.api.files import open_file
 from agent.api.signature_file import target_for, write_signature
-from agent.api.writing import check_room, same
+from agent.api.writing import Begun, begun, check_room, same
 from agent.cli.asking import Kind, asking, kind_of, pin_options
 from agent.cli.certificate_choice import chosen
 from agent.cli.context import Context, json_option, print_json
@@ -23,9 +23,12 @@ from agent.cli.progress import Progress
 from agent.cli.sign_many import Wanted, sign_many
 from agent.cli.signature_options import filter_of, filter_option, kind_options, offer_of, wanted
 from agent.cli.writing import check_free
+from agent.errors import FileUnwritable
 
 if TYPE_CHECKING:
     from agent.transport.client import PinChoice
+
+_LARGE = 32 << 20  # bytes; no agent reads less as a stream
 
 
 @click.command(help="command.sign.help")
@@ -79,13 +82,28 @@ def command(
     progress = Progress(context)
 
     async def finish(result: dict[str, Any]) -> None:
-        await write_signature(target, result, document, force, progress.writing)
+        await write_signature(target, result, document, force, progress.writing, room)
         progress.close()
         _tell(context, target, result, kind["level"], as_json)
 
-    with contextlib.closing(progress), asking(context, asked, pin_fd, "asking.pin") as choice:
-        context.run(_signed(context, choice, asked, parameters, progress, finish))
+    with contextlib.ExitStack() as stack:
+        room = stack.enter_context(begun(target)) if parameters["attached"] and size > _LARGE else None
+        stack.enter_context(contextlib.closing(progress))
+        choice = stack.enter_context(asking(context, asked, pin_fd, "asking.pin"))
+        with _named(target):
+            context.run(_signed(context, choice, asked, parameters, progress, finish, room))
     return Exit.OK
+
+
+@contextlib.contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Whoever writes in the room does not know what its file will be called."""
+    try:
+        yield
+    except FileUnwritable as error:
+        if error.facts["path"]:
+            raise
+        raise FileUnwritable(path=str(target), reason=error.facts["reason"]) from error
 
 
 def _tell(context: Context, target: Path, result: dict[str, Any], level: str, as_json: bool) -> None:
@@ -104,13 +122,15 @@ async def _signed(
     parameters: dict[str, Any],
     progress: Progress,
     finish: Callable[[dict[str, Any]], Awaitable[None]],
+    room: Begun | None,
 ) -> None:
     """`finish` is called before the session ends: that waits for what the window still has to ask, about the PIN."""
 
     def about(certificate: str) -> None:
         complain(context.text("sign.about_to", file=plain(parameters["path"]), certificate=certificate))
 
-    async with context.session(choice, progress.notified) as call:
+    descriptor = None if room is None else room.file.fileno()
+    async with context.session(choice, progress.notified, room=descriptor) as call:
         if kind == "terminal":
             parameters = await chosen(context, call, parameters, about)
         elif kind == "window":

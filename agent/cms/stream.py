@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from agent.algorithms import DigestAlgorithm
 from agent.certificates import der
-from agent.cms.signed_data import SIGNED_DATA
+from agent.cms.attributes import DATA
+from agent.cms.signed_data import SIGNED_DATA, SignedData
+from agent.cms.signed_data import around as surroundings
 
 _CONSTRUCTED_0 = 0xA0
+# As long as what stands behind the content may be, which is not made yet.
+_SIGNER = der.sequence(der.integer(1), der.tlv(der.OCTET_STRING, bytes(8 << 10)))
 
 
 class Around(NamedTuple):
@@ -46,6 +51,16 @@ def around(detached: bytes, size: int) -> Around:
         inside = before + header
         header = der.header(tag, size + len(inside)) + inside
     return Around(header, tail)
+
+
+def foreseen_header(digest: DigestAlgorithm, size: int) -> int:
+    """How many bytes will stand before content of `size` bytes with one signer, before anything is signed.
+
+    Of large content that depends on the digest's identifier and on the number of octets of five lengths. A guess where
+    one of these grows by an octet within the length of what stands behind the content.
+    """
+    data = SignedData((der.sequence(der.oid(digest.oid)),), DATA, None, (), (), (_SIGNER,))
+    return len(surroundings(data, size)[0])
 
 
 def _children(element: der.Element, tag: int) -> tuple[der.Element, ...]:

@@ -23,7 +23,7 @@ START_DEADLINE = 30.0  # seconds until it must have said hello
 END_DEADLINE = 2.0  # seconds that it has to go away by itself
 _COMMAND = ("-P", "-m", "agent.desktop.windows.desk.main")  # -P: never import from the folder that the agent runs in
 
-Serve = Callable[[FrameChannel, bytes, int | None], Awaitable[None]]
+Serve = Callable[[FrameChannel, bytes, tuple[int, ...]], Awaitable[None]]
 
 
 class DeskProcess:
@@ -92,7 +92,7 @@ class DeskProcess:
     async def _converse(self, channel: FrameChannel, hello: bytes) -> None:
         try:
             with contextlib.suppress(FrameError, ConnectionError):
-                await self._serve(channel, hello, None)
+                await self._serve(channel, hello, ())
         finally:
             channel.close()
 

@@ -1,9 +1,12 @@
 """Content of any size: read once in pieces, digested while it is read, and copied into its signature.
 
 Memory does not grow with the content: two pieces are in flight, one being read and one being worked on. A file that
-changes meanwhile is refused: by its size, the time of its last change and its inode, and where it is read a second time
-to be put into the signature, by its digest. What these cannot show is a change through a mapping that is not written
-back yet, or within the same tick of the file system's clock; of an attached signature the digest shows those too.
+changes until it is signed is refused: by its size, the time of its last change and its inode. What these cannot show is
+a change through a mapping that is not written back yet, or within the same tick of the file system's clock.
+
+Of an attached signature that does not matter to whoever gets it. Read once, the octets that are digested are those that
+are written, out of the same buffer, so the signature holds for what it carries; whether the file had these octets at
+any one moment is what a single reading cannot show beyond the above. Read twice, the digest is compared.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ _LARGE_PIECE, _LARGE = (
     4 << 20,
     64 << 20,
 )  # bytes; of what is so large in larger pieces: each is handed from thread to thread
+_CACHED_PIECE = 256 << 10  # bytes; what was read is still in the processor's cache when it is digested and written
+_QUICK = frozenset({"sha256", "sha384", "sha512"})  # digests that take no longer than a copy
 _HEAD = 8 << 20  # bytes read first: more than a digest without a quick library takes, so that it is found at once
 
 Told = Callable[[int, int], None]  # bytes done, of so many
@@ -68,16 +73,21 @@ def read_streamed(
     insist: bool,
     given_up: threading.Event,
     told: Told = nobody,
+    also: Sequence[Consumer] = (),
 ) -> Streamed:
     """The digests of an open file and its beginning. The first algorithm is the one that is shown.
 
-    `insist`: every algorithm is needed; else what would take minutes is left out. Raises FileChanged, Cancelled,
-    DigestTooSlow, OSError.
+    `insist`: every algorithm is needed; else what would take minutes is left out. `also` get the same pieces. Raises
+    FileChanged, Cancelled, DigestTooSlow, OSError, and what those of `also` raise.
     """
     before = snapshot(os.fstat(file.fileno()))
     head = file.read(_HEAD)
     running = _running(head, algorithms, insist=insist)
-    rest = pour(file, [one.update for one in running.values()], len(head), before.size, given_up=given_up, told=told)
+    for consume in also:
+        consume(memoryview(head))
+    consumers = [*(one.update for one in running.values()), *also]
+    way = pour_in_turn if also and len(running) == 1 and _QUICK.issuperset(running) else pour
+    rest = way(file, consumers, len(head), before.size, given_up=given_up, told=told)
     if len(head) + rest != before.size:
         raise FileChanged(path=str(path))
     check_unchanged(path, before)
@@ -139,6 +149,32 @@ def pour(
     return taken
 
 
+def pour_in_turn(
+    file: BinaryIO,
+    consumers: Sequence[Consumer],
+    done: int,
+    size: int,
+    *,
+    given_up: threading.Event | None = None,
+    told: Told = nobody,
+) -> int:
+    """As `pour`, in this thread. Where the digest is quick the copies take the time, and what goes from thread to
+    thread goes through memory: this takes half of the processor's time, and no longer."""
+    buffer = memoryview(bytearray(_CACHED_PIECE))
+    _read_ahead(file)
+    taken = 0
+    while got := _fill(file, buffer):
+        if given_up is not None and given_up.is_set():
+            raise Cancelled()
+        for consume in consumers:
+            consume(buffer[:got])
+        taken += got
+        told(done + taken, size)
+        if done + taken > size:
+            break
+    return taken
+
+
 def _fill(file: BinaryIO, buffer: memoryview) -> int:
     readinto: Callable[[memoryview], int] = file.readinto  # type: ignore[attr-defined]  # typeshed: not of BinaryIO
     return readinto(buffer)
@@ -177,7 +213,8 @@ def write_attached(
     digest = new_digest(content.algorithm)
     target.write(surroundings.header)
     written = _Written(target, len(surroundings.header))
-    taken = pour(source, (digest.update, written.add), 0, content.size, told=told, given_up=given_up)
+    way = pour_in_turn if content.algorithm in _QUICK else pour
+    taken = way(source, (digest.update, written.add), 0, content.size, told=told, given_up=given_up)
     if taken != content.size or digest.digest() != content.digest:
         raise FileChanged(path=name)
     target.write(surroundings.tail)
@@ -188,13 +225,30 @@ class _Written:
 
     def __init__(self, target: BinaryIO, at: int) -> None:
         self._target = target
-        self._at = at  # bytes written
+        self._sent = SentOff(target.fileno(), at)
 
     def add(self, piece: memoryview) -> None:
         self._target.write(piece)
         self._target.flush()
+        self._sent.add(len(piece))
+
+
+class SentOff:
+    """What was written to a file, from `at` on, is sent to the disk from time to time; nothing is waited for."""
+
+    def __init__(self, descriptor: int, at: int) -> None:
+        self._descriptor = descriptor
+        self._at = at
+        self._waiting = 0  # bytes
+
+    def add(self, length: int) -> None:
+        """So many bytes more were written."""
+        self._waiting += length
+        if self._waiting < _LARGE_PIECE:
+            return
         if hasattr(os, "posix_fadvise"):
             with contextlib.suppress(OSError):  # of what is no file
                 # Linux begins to write what is to be dropped from memory, and drops nothing that is not written yet.
-                os.posix_fadvise(self._target.fileno(), self._at, len(piece), os.POSIX_FADV_DONTNEED)
-        self._at += len(piece)
+                os.posix_fadvise(self._descriptor, self._at, self._waiting, os.POSIX_FADV_DONTNEED)
+        self._at += self._waiting
+        self._waiting = 0

@@ -12,7 +12,8 @@ from collections import deque
 from native_host.framing import HEADER, FrameBuffer, FrameError, length, pack
 
 _READ = 64 << 10  # bytes at a time
-_MAX_DESCRIPTORS = 4
+MAX_DESCRIPTORS = 2  # a command's: who gives the PIN, and room for a document
+_RECEIVED = 4  # descriptors there is place for, so that too many are seen
 
 
 class FrameChannel:
@@ -26,26 +27,26 @@ class FrameChannel:
         self._writing = asyncio.Lock()
         self._ended = False
 
-    async def first_frame(self) -> tuple[bytes | None, int | None]:
-        """The first frame and the one descriptor that came with it, if any; the caller owns the descriptor.
+    async def first_frame(self) -> tuple[bytes | None, tuple[int, ...]]:
+        """The first frame and the descriptors that came with it; the caller owns them.
 
-        Raises FrameError where the frame is broken or more than one descriptor came.
+        Raises FrameError where the frame is broken or more than MAX_DESCRIPTORS came.
         """
         await _readable(self._socket)
         try:
             header, ancillary, _flags, _address = self._socket.recvmsg(
-                HEADER, socket.CMSG_SPACE(_MAX_DESCRIPTORS * array.array("i").itemsize)
+                HEADER, socket.CMSG_SPACE(_RECEIVED * array.array("i").itemsize)
             )
         except (BlockingIOError, ConnectionError):
-            return None, None
-        descriptor = _only_descriptor(ancillary)
+            return None, ()
+        descriptors = _descriptors(ancillary)
         try:
             for frame in self._buffer.feed(header):
                 self._frames.append(frame)
             length(header.ljust(HEADER, b"\0"))
-            return await self.read(), descriptor
+            return await self.read(), descriptors
         except BaseException:
-            if descriptor is not None:
+            for descriptor in descriptors:
                 os.close(descriptor)
             raise
 
@@ -82,19 +83,18 @@ class FrameChannel:
         self._socket.close()
 
 
-def _only_descriptor(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, ...]:
     descriptors = array.array("i")
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-    if len(descriptors) > 1:
+    if len(descriptors) > MAX_DESCRIPTORS:
         for descriptor in descriptors:
             os.close(descriptor)
-        raise FrameError("more than one descriptor")
-    if not descriptors:
-        return None
-    os.set_inheritable(descriptors[0], False)
-    return descriptors[0]
+        raise FrameError("too many descriptors")
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return tuple(descriptors)
 
 
 async def _readable(connection: socket.socket) -> None:

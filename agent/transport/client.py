@@ -50,16 +50,23 @@ class LocalClient:
         self._notified = notified
 
     @classmethod
-    async def connect(cls, path: Path, pin: PinChoice, notified: Notified = unheard) -> LocalClient:
-        """Raises NotRunning where nobody listens, StateUnsafe where somebody else does, and what the agent refuses."""
+    async def connect(
+        cls, path: Path, pin: PinChoice, notified: Notified = unheard, room: int | None = None
+    ) -> LocalClient:
+        """`room`: of an empty file without a name, where the agent may write large content that is attached.
+
+        Raises NotRunning where nobody listens, StateUnsafe where somebody else does, and what the agent refuses.
+        """
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.connect(str(path))
             if not is_same_user(local_socket_user(connection)):
                 raise StateUnsafe(path=str(path), reason="another user listens")
             last_try = {"last_try": True} if pin.last_try else {}
-            hello = {"hello": {"role": "command", "protocol": PROTOCOL, "pin": pin.kind, **last_try}}
+            roomy = {} if room is None else {"room": True}
+            hello = {"hello": {"role": "command", "protocol": PROTOCOL, "pin": pin.kind, **last_try, **roomy}}
             descriptors = [] if pin.kind == "window" else [pin.descriptor]
+            descriptors += [] if room is None else [room]
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
             connection.sendmsg([pack(json.dumps(hello).encode())], ancillary)
         except OSError as error:  # nothing there, nobody listening, or a path that no socket can have

@@ -20,13 +20,13 @@ HELLO_SECONDS = 10.0  # a connection that does not say hello by then is closed
 CLOSE_SECONDS = 2.0  # for answers that are being written when the agent stops
 _BACKLOG = 64
 
-Serve = Callable[[FrameChannel, bytes, int | None], Awaitable[None]]
+Serve = Callable[[FrameChannel, bytes, tuple[int, ...]], Awaitable[None]]
 
 _log = logging.getLogger("pero.transport")
 
 
 class LocalSocket:
-    """Listens at a path. `serve(channel, hello, descriptor)` talks with one client and owns the descriptor."""
+    """Listens at a path. `serve(channel, hello, descriptors)` talks with one client and owns the descriptors."""
 
     def __init__(self, path: Path, serve: Serve) -> None:
         self._path = path
@@ -101,9 +101,9 @@ class LocalSocket:
             self._channels.add(channel)
             try:
                 async with asyncio.timeout(HELLO_SECONDS):
-                    hello, descriptor = await channel.first_frame()
+                    hello, descriptors = await channel.first_frame()
                 if hello is not None:
-                    await self._serve(channel, hello, descriptor)
+                    await self._serve(channel, hello, descriptors)
             except (FrameError, ConnectionError, TimeoutError) as error:
                 _log.info("connection_ended reason=%s", type(error).__name__)
             finally:

@@ -38,6 +38,7 @@ class _Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arguments: tuple[str, ...] = ()
     pin: Literal["window", "terminal", "descriptor"] = "window"
     last_try: bool = False  # a descriptor's PIN may be spent on the last try
+    room: bool = False  # the last descriptor is a file for large content that is attached
 
 
 class _First(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,35 +65,36 @@ class Sessions:
         self._version = version
         self._language = language
 
-    async def serve(self, channel: FrameChannel, first: bytes, descriptor: int | None) -> None:
+    async def serve(self, channel: FrameChannel, first: bytes, descriptors: tuple[int, ...]) -> None:
         try:
             try:
                 hello = _hello(first)
-                prompter = self._prompter(hello, descriptor)
+                pins, room = _sorted(hello, descriptors)
+                prompter = self._prompter(hello, pins)
             except PeroError as error:
                 await channel.write(_encoder.encode({"error": error_object(error, self._language)}))
                 return
             await channel.write(_encoder.encode({"hello": {"protocol": PROTOCOL, "version": self._version}}))
             if hello.role == "command":
-                await _Command(self._dispatcher, channel, prompter).run()
+                await _Command(self._dispatcher, channel, prompter, room).run()
             else:
                 await _Browser(self._dispatcher, channel, self._window, self._language).run()
         finally:
-            if descriptor is not None:
+            for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _prompter(self, hello: _Hello, descriptor: int | None) -> Prompter:
+    def _prompter(self, hello: _Hello, descriptors: tuple[int, ...]) -> Prompter:
         if hello.role == "native_host":
             if _extension_ids(hello.arguments).isdisjoint(EXTENSION_IDS):
                 raise NotAllowed()
             return self._window
         if hello.pin == "window":
             return self._window
-        if descriptor is None:
+        if not descriptors:
             raise BadRequest(detail="no descriptor")
         if hello.pin == "descriptor" and not self._allow_unattended:
             raise UnattendedForbidden()
-        return self._command_prompter(hello.pin, descriptor, hello.last_try)
+        return self._command_prompter(hello.pin, descriptors[0], hello.last_try)
 
 
 def _hello(first: bytes) -> _Hello:
@@ -105,6 +107,19 @@ def _hello(first: bytes) -> _Hello:
     return hello
 
 
+def _sorted(hello: _Hello, descriptors: tuple[int, ...]) -> tuple[tuple[int, ...], int | None]:
+    """The descriptor of a PIN, if any, and the one of a room. Raises BadRequest."""
+    room = None
+    if hello.room:
+        if hello.role != "command" or not descriptors:
+            raise BadRequest(detail="no room")
+        *_, room = descriptors
+        descriptors = descriptors[:-1]
+    if len(descriptors) > 1:
+        raise BadRequest(detail="more than one descriptor")
+    return descriptors, room
+
+
 def _extension_ids(arguments: tuple[str, ...]) -> set[str]:
     """The extension in a native host's arguments: Chromium gives its origin first, Firefox the manifest and its id."""
     return {argument.removeprefix("chrome-extension://").rstrip("/") for argument in arguments}
@@ -113,10 +128,10 @@ def _extension_ids(arguments: tuple[str, ...]) -> set[str]:
 class _Command:
     """One command: its requests are bare messages, the answers come in envelopes, since they may be long."""
 
-    def __init__(self, dispatcher: Dispatcher, channel: FrameChannel, prompter: Prompter) -> None:
+    def __init__(self, dispatcher: Dispatcher, channel: FrameChannel, prompter: Prompter, room: int | None) -> None:
         self._dispatcher = dispatcher
         self._channel = channel
-        self._caller = Caller(Role.COMMAND, "", "local_socket", prompter)
+        self._caller = Caller(Role.COMMAND, "", "local_socket", prompter, room)
         self._outbox = Outbox(channel)
         self._notifying: asyncio.Task[None] | None = None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import resource
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -108,6 +110,52 @@ def test_a_disk_that_fills_while_it_is_written_leaves_what_was_there(pero: Comma
     assert in_folder(pero) == {"large.bin", "large.p7m"}
 
 
+def test_openssl_accepts_what_the_agent_put_in_while_it_read(pero: CommandLine, key_file: KeyFile) -> None:
+    path = sparse(pero.folder, 100 << 20)
+    with pero.agent():
+        ended = pero.run("sign", path, "--attached", pin=PASSPHRASE)
+    assert ended.status == 0, ended
+    authority, content = pero.folder / "authority.pem", pero.folder / "content"
+    authority.write_bytes(key_file.identity.authority.public_bytes(Encoding.PEM))
+    openssl(
+        "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", f"{path}.p7m", "-CAfile", authority,
+        "-purpose", "any", "-out", content,
+    )  # fmt: skip
+    assert filecmp.cmp(content, path, shallow=False)
+    assert in_folder(pero) == {"large.bin", "large.bin.p7m"}
+
+
+def test_a_disk_that_the_agent_fills_is_told_by_the_name_of_the_target(pero: CommandLine, key_file: KeyFile) -> None:
+    path = sparse(pero.folder, 100 << 20)
+    target = pero.folder / "large.p7m"
+    with pero.agent() as agent:
+        resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (40 << 20, 40 << 20))
+        ended = pero.run("sign", path, "--attached", "--json", "-o", target, pin=PASSPHRASE)
+    assert (ended.status, ended.json["error"]["name"]) == (3, "file_unwritable")
+    assert ended.json["error"]["facts"] == {"path": str(target), "reason": "File too large"}
+    assert in_folder(pero) == {"large.bin"}
+
+
+@pytest.mark.parametrize("killed", ["agent", "command"])
+def test_nothing_is_left_where_the_agent_writes_and_one_of_both_is_killed(
+    pero: CommandLine, key_file: KeyFile, killed: str
+) -> None:
+    path = sparse(pero.folder, 3 * GIBIBYTE)
+    with pero.agent() as agent:
+        command = subprocess.Popen(
+            [PERO, "sign", path, "--attached", "--pin-fd", "0"], stdin=subprocess.PIPE, env=pero.environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=pero.folder,
+        )  # fmt: skip
+        assert command.stdin is not None
+        command.stdin.write(PASSPHRASE.encode() + b"\n")
+        command.stdin.close()
+        until(lambda: command.poll() is None and writes_in(agent, pero.folder), "the agent to write", 60)
+        (agent if killed == "agent" else command).kill()
+        assert command.wait(30) == (-signal.SIGKILL if killed == "command" else 3)
+        until(lambda: agent.poll() is not None or not writes_in(agent, pero.folder), "the agent to let go", 30)
+    assert in_folder(pero) == {"large.bin"}
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_command_that_is_ended_while_it_writes_leaves_nothing(
     pero: CommandLine, key_file: KeyFile, number: signal.Signals
@@ -126,7 +174,7 @@ def test_a_command_that_is_ended_while_it_writes_leaves_nothing(
     assert in_folder(pero) == {"large.bin"}
 
 
-def writes_in(process: subprocess.Popen[bytes], folder: Path) -> bool:
+def writes_in(process: subprocess.Popen[Any], folder: Path) -> bool:
     assert process.poll() is None
     for link in Path(f"/proc/{process.pid}/fd").iterdir():
         if link.is_symlink() and str(link.readlink()).startswith(f"{folder}/#"):

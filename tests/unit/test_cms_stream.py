@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cms.stream import around
+from agent.algorithms import digest_named
+from agent.cms.stream import around, foreseen_header
 
 SIZES = [0, 1, 127, 128, 255, 256, 65_535, 65_536, 70_000]
 HUGE = [(1 << 32) + 1, 1 << 40]
@@ -28,9 +29,9 @@ def openssl(*arguments: str | Path) -> bytes:
     return done.stdout
 
 
-def detached(signer: Path, content: Path) -> bytes:
+def detached(signer: Path, content: Path, digest: str = "sha256") -> bytes:
     """Made by openssl, and not by us."""
-    keys = ("-signer", signer / "cert", "-inkey", signer / "key")
+    keys = ("-signer", signer / "cert", "-inkey", signer / "key", "-md", digest)
     return openssl("cms", "-sign", "-binary", *keys, "-in", content, "-outform", "DER")
 
 
@@ -57,6 +58,15 @@ def test_lengths_of_more_than_four_octets_say_what_follows(signer: Path, tmp_pat
     tag, after = element(header, encapsulated + len(DATA))
     assert (tag, after) == (0xA0, len(header) + size)
     assert element(header, header.rindex(b"\x04", 0, len(header) - 5)) == (0x04, len(header) + size)
+
+
+@pytest.mark.parametrize("size", [*SIZES[:2], 32 << 20, (1 << 32) - (1 << 20), 1 << 32, *HUGE])
+@pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
+def test_the_length_of_the_header_is_foreseen(signer: Path, tmp_path: Path, digest: str, size: int) -> None:
+    (tmp_path / "content").write_bytes(b"")
+    header, _tail = around(detached(signer, tmp_path / "content", digest), size)
+    foreseen = foreseen_header(digest_named(digest), size)
+    assert foreseen == len(header) or size < 1 << 16, "what is small depends on what stands behind it"
 
 
 def element(octets: bytes, at: int) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from agent.errors import BadParameters, DocumentTooLarge
 from agent.model import Document, Streamed
 from agent.signing.filters import Filter
 from agent.signing.large import Told, check_unchanged, nobody, read_streamed, snapshot
+from agent.signing.large_room import Room
 from agent.signing.options import MAX_EXISTING, SignatureOptions
 from agent.signing.request import SignRequest
 
@@ -42,12 +43,18 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def sign_file(services: Services, caller: Caller, parameters: Parameters) -> dict[str, Any]:
-    """Raises FileUnreadable, FileChanged, DocumentTooLarge and whatever signing raises."""
+    """Raises FileUnreadable, FileChanged, DocumentTooLarge, FileUnwritable of the caller's room, and whatever signing
+    raises."""
     path = Path(parameters.path)
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
     parameters = await asyncio.to_thread(_with_existing, parameters)
-    document = await read_document(services, caller, path, parameters, most=MAX_WHOLE)
+    room = Room(caller.room) if caller.room is not None and parameters.attached else None
+    try:
+        document = await read_document(services, caller, path, parameters, most=MAX_WHOLE, room=room)
+    finally:
+        if room is not None:
+            room.leave()
     request = SignRequest(
         origin=caller.origin,
         document=document,
@@ -60,7 +67,7 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     )
     made = await services.signing.sign(request, caller.prompter)
     if parameters.attached and isinstance(document, Streamed):
-        return surrounded(made, document)
+        return surrounded(made, document, None if room is None else room.at)
     return wire.signature(made)
 
 
@@ -83,11 +90,18 @@ def _with_existing(parameters: Parameters) -> Parameters:
 
 
 async def read_document(
-    services: Services, caller: Caller, path: Path, parameters: Parameters, *, most: int | None
+    services: Services,
+    caller: Caller,
+    path: Path,
+    parameters: Parameters,
+    *,
+    most: int | None,
+    room: Room | None = None,
 ) -> Document | Streamed:
     """`most`: bytes of a file that is held, a larger one is read as a stream; None: no stream, a large file is refused.
+    `room`: where a stream is written too.
 
-    Raises FileUnreadable, FileChanged, DocumentTooLarge.
+    Raises FileUnreadable, FileChanged, DocumentTooLarge, FileUnwritable of the room.
     """
     algorithms: tuple[DigestAlgorithm, ...] = ()
     if most is not None and _is_larger(path, most):
@@ -95,7 +109,7 @@ async def read_document(
     given_up = threading.Event()
     told = progress_for(caller, parameters.progress) if parameters.progress is not None else nobody
     try:
-        return await asyncio.to_thread(_read, path, parameters, algorithms, given_up, told)
+        return await asyncio.to_thread(_read, path, parameters, algorithms, given_up, told, room)
     finally:
         given_up.set()  # a thread cannot be cancelled, and the agent does not end before it
 
@@ -108,15 +122,26 @@ def _is_larger(path: Path, most: int) -> bool:
 
 
 def _read(
-    path: Path, parameters: Parameters, algorithms: tuple[DigestAlgorithm, ...], given_up: threading.Event, told: Told
+    path: Path,
+    parameters: Parameters,
+    algorithms: tuple[DigestAlgorithm, ...],
+    given_up: threading.Event,
+    told: Told,
+    room: Room | None,
 ) -> Document | Streamed:
     """The file whole where it is small, else its digests."""
     with open_file(path) as file:
         try:
             before = snapshot(os.fstat(file.fileno()))
             if algorithms and is_streamed(parameters.options, parameters.attached):
-                insist = parameters.certificate is not None
-                return read_streamed(path, file, algorithms, insist=insist, given_up=given_up, told=told)
+                stream = partial(
+                    read_streamed, path, file, algorithms,
+                    insist=parameters.certificate is not None, given_up=given_up, told=told,
+                )  # fmt: skip
+                if room is None:
+                    return stream()
+                with room.writing(algorithms[0], before.size) as add:
+                    return stream(also=(add,))
             content = file.read(MAX_WHOLE + 1)
         except OSError as error:
             raise unreadable(path, error) from error
