@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from PySide6.QtCore import QDate, QTimer, Signal
-from PySide6.QtWidgets import QComboBox, QDateEdit, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDateEdit, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.desk.flow import Flow
@@ -96,6 +96,7 @@ class Filters(QWidget):
         label.setBuddy(choice)
         style.set_faint(label)
         pair = QWidget()
+        pair.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(pair)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(style.GAP // 2)
