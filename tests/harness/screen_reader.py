@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 20.0  # seconds; generous, nothing waits for it unless something is broken
+DEADLINE = 60.0  # seconds; generous, nothing waits for it unless something is broken
 _READER = Path(__file__).with_name("accessible.py")
 _SYSTEM_PYTHON = "/usr/bin/python3"
 
