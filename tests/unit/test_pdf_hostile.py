@@ -156,11 +156,11 @@ def test_what_unpacks_to_half_a_gigabyte_is_refused_and_memory_stays_bounded(pac
 
 def test_what_takes_for_ever_is_ended_and_the_next_document_is_signed() -> None:
     began = time.monotonic()
-    with Worker(seconds=1) as worker:
+    with Worker(seconds=3) as worker:
         error = error_of(doubling_fields(60), worker)
         assert isinstance(error, DocumentTooComplex)
-        assert error.facts["seconds"] == 1
-        assert time.monotonic() - began < 30
+        assert error.facts["seconds"] == 3
+        assert time.monotonic() - began < 60
         look(PLAIN, MARK, perform=worker)
 
 
