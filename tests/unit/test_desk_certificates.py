@@ -204,6 +204,20 @@ def test_a_certificate_that_is_dropped_is_installed_for_the_key_of_what_is_chose
     assert "certificate" in page.banner.text
 
 
+def test_a_certificate_is_deleted_by_the_name_that_its_token_has_for_it(
+    page: Content, agent: ToldAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = {"kind": "certificate", "id": "01", "thumbprint": "aa" * 32}
+    agent.answers["token_objects"] = {"objects": [{**name, "kind": "key"}, {**name, "label": "x"}]}
+    monkeypatch.setattr(asking, "sure", lambda *_: False)
+    show(page, agent, card())
+    button(page, "Delete…").click()
+    assert "token_objects" not in [method for method, _ in agent.asked]
+    monkeypatch.setattr(asking, "sure", lambda *_: True)
+    button(page, "Delete…").click()
+    assert agent.asked[-1] == ("token_delete", {"token": TOKEN, "objects": [name]})
+
+
 def test_a_certificate_that_went_away_meanwhile_is_not_exported(page: Content, agent: ToldAgent) -> None:
     show(page, agent, card())
     agent.answers["certificates"] = {"certificates": []}
