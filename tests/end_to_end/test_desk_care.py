@@ -179,4 +179,4 @@ def test_one_button_forgets_everything_and_pauses(display: Display, pero: Comman
         assert pero.run("sign", "contract.txt", pin=OLD).status != 0
         display.click("Go on signing", deadline=LIMIT)
         says(display, "Pero signs when a site asks and you agree.")
-    assert kinds(pero)[-2:] == ["pause", "resume"] or {"pause", "resume"} <= set(kinds(pero))
+    assert {"pause", "resume"} <= set(kinds(pero))

@@ -81,6 +81,15 @@ def test_the_person_sets_the_age_and_none_is_none(ages: Passphrases, folder: Pat
     assert due(ages, 90) == [("passphrase_old", "a.p12", 91)]
 
 
+def test_one_that_was_changed_since_is_told_of_by_its_own_age(ages: Passphrases, folder: Path, clock: Clock) -> None:
+    place = keep(folder, "a")
+    clock.now = BEGIN + 10 * DAY
+    assert len(due(ages, 10)) == 1
+    about.write(place, About(file="a.p12", added=BEGIN, passphrase_set=clock.now + DAY, weak=False))
+    clock.now += 12 * DAY
+    assert due(ages, 10) == [("passphrase_old", "a.p12", 11)]
+
+
 def test_a_weak_one_is_told_of_after_a_day_and_before_the_others(ages: Passphrases, folder: Path, clock: Clock) -> None:
     keep(folder, "b", weak=True)
     keep(folder, "a", passphrase_set=BEGIN - 400 * DAY, weak=False)

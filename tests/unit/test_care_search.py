@@ -95,7 +95,7 @@ def test_links_are_not_followed_and_loops_end(tmp_path: Path) -> None:
     (home / "far.p12").symlink_to(outside / "far.p12")
     (home / "self.p12").symlink_to("self.p12")
     found = search(home)
-    assert (found.strays, found.folders, found.files) == ((), 1, 0)
+    assert (found.strays, found.folders, found.files, found.unread) == ((), 1, 0, 0)
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
