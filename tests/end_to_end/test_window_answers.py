@@ -127,7 +127,9 @@ async def typed_and_clicked_on(person: Person, prompter: WindowPrompter, places:
     task = asyncio.create_task(prompter.ask_connection(prompts.connection()))
     try:
         before = last = time.monotonic()
-        while not await person.windows("Pero"):  # somebody types while the window comes up, and goes on
+        while not task.done() and not await person.windows(
+            "Pero"
+        ):  # somebody types while the window comes up, and goes on
             await person.press("Return", "space")
             before, last = last, time.monotonic()
         last = before
