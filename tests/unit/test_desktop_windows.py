@@ -116,7 +116,7 @@ def test_every_wording_that_the_windows_ask_for_is_there() -> None:
     asked = set(re.findall(r"(?:wording|plural|add_button|add_agreement)\(\s*\"([a-z_.]+)\"", source))
     asked |= set(re.findall(r"\"((?:certificate|progress|choice)\.[a-z_]+)\"", source))
     assert len(asked) > 40
-    assert asked - set(_entries("en")) == set()
+    assert {key for key in asked - set(_entries("en")) if not Wording("en").known(key)} == set()  # other domains too
 
 
 @pytest.mark.parametrize("language", catalogue.LANGUAGES)
