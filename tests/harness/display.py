@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import re
 import select
 import shutil
@@ -38,10 +39,17 @@ _POLL = 0.03  # seconds between two looks at things that send no event
 
 
 class Display:
-    """See the module's docstring. `environment` is for the programs that shall appear here."""
+    """See the module's docstring. `environment` is for the programs that shall appear here.
 
-    def __init__(self, *, size: tuple[int, int] = (1280, 900), window_manager: bool = True) -> None:
+    `apart`: the display has a number far from those that X servers take by themselves. A server in another network
+    namespace takes the file of a socket away from one here, and only libxcb looks for the abstract one first.
+    """
+
+    def __init__(
+        self, *, size: tuple[int, int] = (1280, 900), window_manager: bool = True, apart: bool = False
+    ) -> None:
         self.size = size
+        self._apart = apart
         self._window_manager = window_manager
         self._processes: list[subprocess.Popen[bytes]] = []
         self._folder = Path(tempfile.mkdtemp(prefix="pero-display-"))
@@ -108,8 +116,8 @@ class Display:
         library.XSync(connection, 0)
         library.XCloseDisplay(connection)
 
-    def click_at(self, x: int, y: int) -> None:
-        self._xdotool("mousemove", "--sync", str(x), str(y), "click", "1")
+    def click_at(self, x: int, y: int, *, button: int = 1) -> None:
+        self._xdotool("mousemove", "--sync", str(x), str(y), "click", str(button))
 
     def click(self, name: str, *, app: str = "Pero", deadline: float = DEADLINE) -> None:
         """Press an enabled button (or tick a box) by its accessible name, as a screen reader does."""
@@ -197,6 +205,8 @@ class Display:
         read, write = os.pipe()
         screen = f"{self.size[0]}x{self.size[1]}x24"
         command = ["Xvfb", "-displayfd", str(write), "-screen", "0", screen, "-nolisten", "tcp", "-noreset"]
+        if self._apart:
+            command.insert(1, f":{_free_number()}")
         try:
             self._start(command, pass_fds=(write,))
         finally:
@@ -272,6 +282,14 @@ class Display:
                 for node in self.accessible.tree()
             )
         return ""
+
+
+def _free_number() -> int:
+    """Of a display that nobody has."""
+    while True:
+        number = random.randrange(1000, 60000)
+        if not Path(f"/tmp/.X{number}-lock").exists() and not Path(f"/tmp/.X11-unix/X{number}").exists():
+            return number
 
 
 def _read_line(descriptor: int, who: str) -> str:

@@ -37,9 +37,9 @@ class BusFailed(Exception):
 
 
 class SessionBus:
-    """A connection. `chosen` hears actions of the menu and of notifications."""
+    """A connection. `chosen` hears actions of the menu and of notifications; `changed` is called when `shown` does."""
 
-    def __init__(self, bus: MessageBus, sight: Sight, chosen: Chosen) -> None:
+    def __init__(self, bus: MessageBus, sight: Sight, chosen: Chosen, changed: Callable[[], None]) -> None:
         self._bus = bus
         self._chosen = chosen
         self._item = StatusItem(sight, chosen)
@@ -47,16 +47,16 @@ class SessionBus:
         self._first: dict[int, str] = {}  # our notifications that the desktop still has: what a click on one does
         self._registering: asyncio.Future[None] | None = None
         self.shown = False  # somebody shows our icon
-        self.host_changed: Callable[[], None] = lambda: None
+        self._changed = changed
 
     @classmethod
-    async def connect(cls, address: str, sight: Sight, chosen: Chosen) -> SessionBus:
+    async def connect(cls, address: str, sight: Sight, chosen: Chosen, changed: Callable[[], None]) -> SessionBus:
         """Raises BusFailed."""
         bus = MessageBus(bus_address=address, bus_type=BusType.SESSION)
         try:
             async with asyncio.timeout(DEADLINE):
                 await bus.connect()
-                session = cls(bus, sight, chosen)
+                session = cls(bus, sight, chosen, changed)
                 await session._begin()
         except BaseException as error:
             bus.disconnect()
@@ -113,7 +113,7 @@ class SessionBus:
             self.shown = False
         else:
             self.shown = True
-        self.host_changed()
+        self._changed()
 
     def _heard(self, message: Message) -> bool | None:
         if message.message_type is not MessageType.SIGNAL:
@@ -123,7 +123,7 @@ class SessionBus:
                 self._registering = asyncio.ensure_future(self._register())
             else:
                 self.shown = False
-                self.host_changed()
+                self._changed()
         elif message.interface == NOTIFICATIONS and message.member == "ActionInvoked":
             self._pressed(message.body[0], message.body[1])
         elif message.interface == NOTIFICATIONS and message.member == "NotificationClosed":
