@@ -226,6 +226,7 @@ class Agent:
         self._local = LocalSocket(composition.services.locations.socket, sessions.serve)
         self._loopback = LoopbackDoor(lambda: _loopback(composition), ports or LOOPBACK_PORTS)
         self._desk = DeskProcess(sessions.serve, os.environ if desktop is None else desktop)
+        sessions.adopt = self._desk.adopt
         composition.services.open_desk = self._desk.open
         self._attendant = None if desktop is None else _attendant(composition, desktop)
         self._first_run = None if desktop is None else _first_run(composition, desktop)

@@ -1,7 +1,8 @@
 """Pero's window as a process: one at a time, a client of the agent over a socket that it is born with.
 
 It speaks the API in the role of a command; the PIN is asked for in windows of its own, as for every command. Its
-arguments are the descriptor, the page and files.
+arguments are the descriptor, the page and files. It is told to end; a window whose agent ended without a word stays,
+and is adopted by the next agent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from agent.api.messages import notification
 from agent.errors import WindowUnavailable
@@ -34,7 +36,7 @@ class DeskProcess:
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._channel: FrameChannel | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._serving: asyncio.Task[Any] | None = None
         self._turn = asyncio.Lock()
 
     async def open(self, page: str, files: tuple[str, ...] = ()) -> None:
@@ -48,6 +50,13 @@ class DeskProcess:
                     return
             await self._end()
             await self._start(page, files)
+
+    def adopt(self, channel: FrameChannel) -> bool:
+        """Take the window at the other end, which the running task is about to serve. False where there is one."""
+        if self._turn.locked() or (self._serving is not None and not self._serving.done()):
+            return False
+        self._process, self._channel, self._serving = None, channel, asyncio.current_task()
+        return True
 
     async def close(self) -> None:
         async with self._turn:
@@ -98,6 +107,10 @@ class DeskProcess:
 
     async def _end(self) -> None:
         if self._channel is not None:
+            with contextlib.suppress(TimeoutError, OSError, FrameError):
+                async with asyncio.timeout(END_DEADLINE):
+                    for payload in wrapped(notification("end", {}), None, "end"):
+                        await self._channel.write(payload)
             self._channel.stop_reading()
         if self._process is not None:
             try:

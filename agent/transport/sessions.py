@@ -38,6 +38,7 @@ class _Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arguments: tuple[str, ...] = ()
     pin: Literal["window", "terminal", "descriptor"] = "window"
     last_try: bool = False  # a descriptor's PIN may be spent on the last try
+    desk: bool = False  # Pero's window, whose agent ended
     room: bool = False  # the last descriptor is a file for large content that is attached
 
 
@@ -64,6 +65,7 @@ class Sessions:
         self._allow_unattended = allow_unattended
         self._version = version
         self._language = language
+        self.adopt: Callable[[FrameChannel], bool] = lambda _channel: False  # takes a window that lost its agent
 
     async def serve(self, channel: FrameChannel, first: bytes, descriptors: tuple[int, ...]) -> None:
         try:
@@ -71,6 +73,8 @@ class Sessions:
                 hello = _hello(first)
                 pins, room = _sorted(hello, descriptors)
                 prompter = self._prompter(hello, pins)
+                if hello.desk and not self.adopt(channel):
+                    raise NotAllowed()
             except PeroError as error:
                 await channel.write(_encoder.encode({"error": error_object(error, self._language)}))
                 return

@@ -42,10 +42,13 @@ class _Call:
 
 
 class AgentClient(QObject):
-    """`notified` (method, parameters): what the agent says by itself. `gone`: it ended."""
+    """`notified` (method, parameters): what the agent says by itself. `gone`: it ended; `welcomed`: it or the next one
+    serves this window; `refused`: the next one does not, it has a window."""
 
     notified = Signal(str, dict)
     gone = Signal()
+    welcomed = Signal()
+    refused = Signal()
     _arrived = Signal(dict)
 
     def __init__(self, connection: socket.socket) -> None:
@@ -57,11 +60,25 @@ class AgentClient(QObject):
         self._channel: FrameChannel | None = None
         self._arrived.connect(self._take)
         self._thread = threading.Thread(target=self._serve, name="agent", daemon=True)
+        self._lost = False
 
     def start(self) -> None:
         """Say hello: from here on the agent knows that the window stands."""
+        self._greet({})
+
+    def return_to(self, connection: socket.socket) -> None:
+        """After `gone`: go on with another agent, over its local socket."""
+        self._thread.join()
+        if self._channel is not None:
+            self._channel.close()
+        self._connection, self._lost = connection, False
+        self._thread = threading.Thread(target=self._serve, name="agent", daemon=True)
+        self._greet({"desk": True})
+
+    def _greet(self, more: dict[str, bool]) -> None:
         self._channel = FrameChannel(self._connection)
-        self._write(json.dumps({"hello": {"role": "command", "protocol": PROTOCOL, "pin": "window"}}).encode())
+        hello = {"role": "command", "protocol": PROTOCOL, "pin": "window", **more}
+        self._write(json.dumps({"hello": hello}).encode())
         self._thread.start()
 
     def call(
@@ -74,6 +91,9 @@ class AgentClient(QObject):
     ) -> int:
         """The number of the call, for `cancel`."""
         number = next(self._ids)
+        if self._lost:
+            failed(ConnectionLost())
+            return number
         call = self._calls[number] = _Call(owner or self, answered, failed)
         try:
             self._write(encode_request(number, method, parameters))
@@ -109,8 +129,10 @@ class AgentClient(QObject):
             while (frame := await self._channel.read()) is not None:
                 value = msgspec.json.decode(frame, type=dict[str, Any])
                 if "hello" in value:
+                    self._arrived.emit(value)
                     continue
                 if "error" in value and "id" not in value and "message" not in value:
+                    self._arrived.emit({"refused": True})
                     return
                 envelope = unwrapper.envelope(frame)
                 if envelope is not None:
@@ -120,7 +142,16 @@ class AgentClient(QObject):
 
     def _take(self, message: dict[str, Any]) -> None:
         """In Qt's thread. An empty message is the end."""
+        if "hello" in message:
+            self.welcomed.emit()
+            return
+        if "refused" in message:
+            self.refused.emit()
+            return
         if not message:
+            if self._lost:
+                return
+            self._lost = True
             calls, self._calls = self._calls, {}
             for call in calls.values():
                 if call.wanted:

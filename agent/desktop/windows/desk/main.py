@@ -1,7 +1,7 @@
 """The process of Pero's window: ``python -m agent.desktop.windows.desk.main SOCKET PAGE [FILE ...]``.
 
 SOCKET is the number of an open socket on which the agent speaks its API. The process ends with its window, and when the
-agent is gone.
+agent says so. Where the agent is gone without a word, the window waits for the next one.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import signal
 import socket
 import sys
 
-from agent.ipc.hardening import die_with_parent, harden
+from agent.ipc.hardening import harden
 
 
 def main(arguments: list[str]) -> int:
-    harden(secret=True)
-    die_with_parent()
+    harden(secret=True)  # it does not die with the agent: what was typed in it waits for the next one
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the agent
     connection = socket.socket(fileno=int(arguments[0]))
     page, files = arguments[1], arguments[2:]

@@ -7,12 +7,13 @@ import socket
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from agent.config import load_settings, locations
 from agent.desktop.windows import style, toolkit
 from agent.desktop.windows.desk import pages
 from agent.desktop.windows.desk.client import AgentClient
+from agent.desktop.windows.desk.lost import Lost
 from agent.desktop.windows.desk.navigation import Navigation
 from agent.desktop.windows.desk.page import Page, Place
 from agent.desktop.windows.wording import Wording
@@ -38,11 +39,17 @@ class DeskWindow(QWidget):
         self._stack = QStackedWidget()
         for index, name in enumerate(self._names):
             QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self, activated=lambda name=name: self.go(name))  # type: ignore[call-overload]
+        self._lost = Lost(client, wording)
+        self._lost.back.connect(lambda: self._page(self._names[self._list.currentRow()]).shown())
+        self._lost.refused.connect(QApplication.quit)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._list)
-        layout.addWidget(self._stack, 1)
+        beside = QVBoxLayout()
+        beside.addWidget(self._lost)
+        beside.addWidget(self._stack, 1)
+        layout.addLayout(beside, 1)
         self._list.currentRowChanged.connect(self._chosen)
         QShortcut(QKeySequence.StandardKey.Close, self, activated=self.close)  # type: ignore[call-overload]
         client.notified.connect(self._notified)
@@ -65,6 +72,7 @@ class DeskWindow(QWidget):
         toolkit.speak(wording.language)
         self._place = self._place._replace(wording=wording)
         self._list.speak(wording)
+        self._lost.speak(wording)
         made, self._made = self._made, {}
         self._chosen(self._list.currentRow())
         for page in made.values():
@@ -95,7 +103,9 @@ class DeskWindow(QWidget):
         return self._made[name]
 
     def _notified(self, method: str, parameters: dict[str, object]) -> None:
-        if method == "show_page":
+        if method == "end":
+            QApplication.quit()
+        elif method == "show_page":
             files = parameters.get("files")
             self.come_up()
             self.go(str(parameters.get("page", "")), [str(file) for file in files] if isinstance(files, list) else None)
@@ -105,7 +115,6 @@ def run(connection: socket.socket, page: str, files: list[str]) -> int:
     """Show the window and wait for its end; the exit status of the process."""
     application = toolkit.start_toolkit()
     client = AgentClient(connection)
-    client.gone.connect(application.quit)
     window = DeskWindow(client, Wording(_language()))
     client.start()
     window.go(page, files)
