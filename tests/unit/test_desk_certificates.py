@@ -124,7 +124,9 @@ def test_revoked_and_replaced_certificates_say_so_in_the_list_and_on_their_cards
 ) -> None:
     revoked = card(revocation="revoked", revoked_at="2026-11-19T10:00:00Z", reason="superseded")
     show(page, agent, revoked, card("bb" * 32, replaced_until="2027-05-05T00:00:00Z"))
-    assert [word in line for word, line in zip(("Revoked", "newer"), lines(page), strict=True)] == [True, True]
+    assert [word in line for word, line in zip(("newer", "Revoked"), lines(page), strict=True)] == [True, True]
+    assert "A newer certificate is here" in texts(page)
+    show(page, agent, revoked)
     assert "signatures with it are not accepted" in texts(page)
 
 

@@ -92,7 +92,7 @@ class CertificateList(QTreeWidget):
             name = row["issuer"]
             lines = [self._wording("certs.until", day=self._wording.day(row["not_after"])), visible(name)]
             lines += [self._wording(f"problem.{one}", **_days(row, self._wording)) for one in row["problems"][:1]]
-            lines += remarks(row, self._wording)[:1]
+            lines += remarks(row, self._wording, brief=True)[:1]
             group.addChild(self._item(lines, Choice("certificate", row["thumbprint"], row)))
         return group
 
@@ -131,11 +131,15 @@ def _grouped(cards: list[Row], wording: Wording) -> list[tuple[str, list[Row]]]:
         groups.setdefault((card["role"], card["person"], whose), []).append(card)
     made = []
     for (role, person, _), rows in groups.items():
-        rows.sort(key=lambda row: bool(row["problems"]))
+        rows.sort(key=_is_bad)
         title = wording(f"certs.role.{role}", person=visible(person), organization=_organization(rows[0]))
-        made.append((all(row["problems"] for row in rows), visible(person).casefold(), _ROLES.index(role), title, rows))
+        made.append((all(map(_is_bad, rows)), visible(person).casefold(), _ROLES.index(role), title, rows))
     made.sort(key=lambda one: one[:3])
     return [(title, rows) for *_, title, rows in made]
+
+
+def _is_bad(card: Row) -> bool:
+    return bool(card["problems"]) or card["revocation"] == "revoked"
 
 
 def _organization(card: Row) -> str:

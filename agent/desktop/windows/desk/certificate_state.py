@@ -35,11 +35,12 @@ def revocation(row: Row, state: Row | None, wording: Wording) -> str:
     return wording("certs.revocation.unknown")
 
 
-def remarks(row: Row, wording: Wording) -> list[str]:
-    """What a card and its line in the list say besides its problems."""
+def remarks(row: Row, wording: Wording, *, brief: bool = False) -> list[str]:
+    """What a card says besides its problems; `brief`: its line in the list."""
     told = []
     if row["revocation"] == "revoked":
-        told.append(wording("certs.revoked", day=wording.day(row["revoked_at"])))
+        key = "certs.revoked_brief" if brief else "certs.revoked"
+        told.append(wording(key, day=wording.day(row["revoked_at"])))
     if row["replaced_until"]:
         told.append(wording("certs.replaced", day=wording.day(row["replaced_until"])))
     return told
