@@ -136,6 +136,9 @@ async def test_a_small_screen_at_double_size_is_enough() -> None:
                 assert x + width <= 512  # AT-SPI tells logical pixels
                 assert y + height <= 300
             await person.focus_is_on("Сертификат")  # read first what does not fit at once
+            _, y, _, height = (await person.wait_for_accessible("Сайт: https://sign.example"))["extents"]
+            assert y >= 0  # who asks is seen before anything else
+            assert y + height <= 300
             await person.press("Return")
             _, y, _, height = (await person.wait_for_accessible("PIN-код", state="focused"))["extents"]
             assert y + height <= 300

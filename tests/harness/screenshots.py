@@ -25,6 +25,7 @@ from tests.harness.person import WORDS, Person, Worker
 FOLDER = Path("build/screenshots")
 CANCEL = {"en": "Cancel", "ru": "Отмена"}
 LATER = {"en": "Later", "ru": "Позже"}
+PIN = {"en": "PIN", "ru": "PIN-код"}
 FIND = {"en": "Find by name", "ru": "Найти по имени"}
 STOP = {"en": "Stop", "ru": "Остановить"}
 COLOURS = 200  # of the palette: flat pictures stay small
@@ -104,15 +105,33 @@ async def picture(person: Person, variant: Variant, name: str, show: messages.Sh
                 await looked_at(person, window, language)
             elif name == "batch-progress":
                 stack.enter_context(contextlib.closing(await under_way(person, window, language)))
-            elif name == "signing":
+            elif name == "signing" and variant.scale == 1:
+                await go_to(person, PIN[language])
                 await person.type_keys("123456")
             path = folder / f"{name}-{variant}.png"
             await person.screenshot(path, window=shown)
     Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
+async def go_to(person: Person, name: str) -> None:
+    """By Tab, for a small screen does not show all of a window at once."""
+    for _ in range(20):
+        focused = [node["name"] for node in person.display.accessible.tree() if "focused" in node["states"]]
+        if name in focused:
+            return
+        await person.press("Tab")
+        await asyncio.to_thread(
+            person.display.until,
+            lambda before=focused: (
+                [node["name"] for node in person.display.accessible.tree() if "focused" in node["states"]] != before
+            ),
+            "another focus",
+        )
+
+
 async def wrong_pin(person: Person, window: WindowProcess, language: str) -> Worker:
     """A PIN is typed, and the token says no; the worker's end of the conversation that goes on."""
+    await go_to(person, PIN[language])
     await person.sign("0000", button=WORDS[language][1])
     await window.answer(messages.Confirmed)
     worker = Worker(window.pin_source())
@@ -124,6 +143,7 @@ async def wrong_pin(person: Person, window: WindowProcess, language: str) -> Wor
 
 async def default_pin(person: Person, window: WindowProcess, language: str) -> Worker:
     """The PIN that was typed is the vendor's, and the signature is made."""
+    await go_to(person, PIN[language])
     await person.sign("12345678", button=WORDS[language][1])
     await window.answer(messages.Confirmed)
     worker = Worker(window.pin_source())
@@ -138,7 +158,7 @@ async def default_pin(person: Person, window: WindowProcess, language: str) -> W
 async def looked_at(person: Person, window: WindowProcess, language: str) -> None:
     """The person finds a document and looks at it."""
     act = prompts.batch(language).documents[6]
-    await person.point_and_click(FIND[language])
+    await go_to(person, FIND[language])
     await person.type_keys("7")
     while not isinstance(await window.said(), messages.LookAt):
         pass
@@ -148,6 +168,7 @@ async def looked_at(person: Person, window: WindowProcess, language: str) -> Non
 
 async def under_way(person: Person, window: WindowProcess, language: str) -> Worker:
     """Half of the signatures are made."""
+    await go_to(person, PIN[language])
     await person.sign("12345678", button=WORDS[language][1])
     while not isinstance(await window.said(), messages.ConfirmedBatch):
         pass

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -58,6 +59,7 @@ class PromptWindow(QDialog):
         self._buttons = QHBoxLayout()
         self._affirmative: list[QPushButton] = []
         self._kept_focus: QWidget | None = None
+        self._read_from_top = False  # until the person goes on: who asks is seen first
         self.guard = Guard(self)
         self.guard.changed.connect(self._guard_changed)
         channel.done.connect(self._end)
@@ -146,6 +148,8 @@ class PromptWindow(QDialog):
         self.activateWindow()
         self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
         self._kept_focus = self.first_focus()
+        self._read_from_top = not self.fits() and not isinstance(self._kept_focus, QLineEdit)
+        self._kept_focus.installEventFilter(self)
         self._scroll.verticalScrollBar().setValue(0)
 
     def event(self, event: QEvent) -> bool:
@@ -158,6 +162,9 @@ class PromptWindow(QDialog):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """What the scroll area holds changed its size, as where details are opened: the window is not told of it."""
+        if self._read_from_top and watched is self._kept_focus and event.type() == QEvent.Type.KeyPress:
+            self._read_from_top = False
+            self._show_focus()
         if watched is self._content and event.type() == QEvent.Type.LayoutRequest and self.isVisible():
             QTimer.singleShot(0, self._grow)
         return super().eventFilter(watched, event)
@@ -211,7 +218,8 @@ class PromptWindow(QDialog):
 
     def _focus_moved(self, _old: QWidget | None, new: QWidget | None) -> None:
         """Where the window is higher than the screen, what has the focus is scrolled into sight."""
-        if new is not None and self._content.isAncestorOf(new):
+        self._read_from_top = self._read_from_top and new in (None, self._kept_focus)
+        if new is not None and self._content.isAncestorOf(new) and not self._read_from_top:
             self._scroll.ensureWidgetVisible(new, 0, style.MARGIN)
 
     def _guard_changed(self, is_open: bool) -> None:
