@@ -179,29 +179,32 @@ def test_a_driver_that_hangs_is_named_and_the_guide_goes_on(display: Display, pe
         faults.unlink()
 
 
-def test_the_doctor_of_a_killed_agent_ends_with_it_and_the_guide_can_be_had_again(
+def test_the_guide_goes_on_where_it_was_when_its_agent_is_killed_and_another_one_starts(
     display: Display, pero: CommandLine
 ) -> None:
+    pero.use_gost_token(make_gost_token(pero.folder / "tokens"))
+    with opened(pero, display, "guide", GUIDE) as agent:
+        goes_on(display, "Step 2 of 4")
+        goes_on(display, "Step 3 of 4")
+        says(display, "Your key was found.")
+        os.kill(agent.pid, signal.SIGKILL)
+        says(display, "agent of Pero has ended")
+    with pero.agent():
+        says(display, "agent runs again")
+        says(display, "Step 3 of 4")
+        display.wait_until_ready("Make a test signature", deadline=LIMIT)
+
+
+def test_a_doctor_ends_with_his_window(display: Display, pero: CommandLine) -> None:
     faults = hanging(pero)
     faults.write_text(HANG)
     with opened(pero, display, "guide", GUIDE) as agent:
         goes_on(display, "Step 2 of 4")
-        display.until(lambda: children(agent, DOCTOR), "a doctor who looks", LIMIT)
-        left = agent.children(recursive=True)
-        os.kill(agent.pid, signal.SIGKILL)
-        doctors = [one for one in left if one.is_running() and DOCTOR in _command(one)]
-        _, alive = psutil.wait_procs(doctors, timeout=LIMIT)
-        assert alive == []
-    faults.unlink()
-    with opened(pero, display, "guide", GUIDE):
-        says(display, "Step 1 of 4")
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+        (doctor,) = display.until(lambda: children(agent, DOCTOR), "a doctor who looks", LIMIT)
+        (window,) = children(agent, DESK)
+        window.kill()
+        doctor.wait(LIMIT)
+        faults.unlink()
 
 
 def test_the_page_of_the_doctor_looks_quickly_then_at_everything_and_saves(display: Display, pero: CommandLine) -> None:

@@ -29,6 +29,7 @@ class TokenStep(Step):
         self._watching = 0  # the number of the call that waits for tokens; 0: none
         self._here = False
         self._trying = False
+        self._unseen = False  # the banner says why tokens cannot be looked at
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.setInterval(AGAIN)
@@ -75,6 +76,9 @@ class TokenStep(Step):
 
     def _show(self, result: dict[str, Any]) -> None:
         """What is there now; from here on another token is waited for."""
+        if self._unseen:
+            self._unseen = False
+            self.page.banner.clear()
         cards, tokens = result["cards"], result["tokens"]
         good = [card for card in cards if not card["problems"]]
         self._fill(good)
@@ -113,6 +117,7 @@ class TokenStep(Step):
 
     def _failed(self, error: PeroError) -> None:
         self._busy.hide()
+        self._unseen = True
         self.page.say_error(error)
         self._again.start()
 
