@@ -150,6 +150,7 @@ def _without_browser(desk: Desk, parts: Iterable[str]) -> None:
         proportional, own = memory.figures(desk)
         _show("Memory: proportional set size", proportional)
         _show("Memory: of each process alone", own)
+        _show("Idle", memory.idle(desk))
     if "large" in parts:
         _show("Large file", large.figures(desk))
 
