@@ -68,7 +68,7 @@ screenshots: prepared-test
 	@$(PYTHON) -m tests.harness.screenshots build/screenshots
 	@$(PYTHON) -m tests.harness.screenshots_doctor build/screenshots
 	@$(PYTHON) -m tests.harness.screenshots_desk build/screenshots
-	@cp build/screenshots/signing-??.png packaging/pictures/
+	@cp build/screenshots/{signing,desk-certificates,desk-journal}-??.png packaging/pictures/
 
 .PHONY: prepared-test
 prepared-test: packages-test environment-test catalogues extension tokens
