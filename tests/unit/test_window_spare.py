@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from agent.desktop.spare import Spare
 from agent.desktop.window_process import WindowProcess
-from agent.errors import WindowUnavailable
+from agent.errors import Refused, WindowUnavailable
+from tests.harness.core import Core
 
 SHOWN = {"DISPLAY": ":7"}
 WAIT = 60  # seconds
@@ -50,6 +52,14 @@ class Starter:
 @pytest.fixture
 def starter() -> Starter:
     return Starter()
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    made = Core(tmp_path)
+    yield made
+    made.services.uploads.close()
+    made.journal.close()
 
 
 @contextlib.asynccontextmanager
@@ -144,3 +154,32 @@ async def test_without_a_display_nothing_is_started(starter: Starter) -> None:
         spare.expect()
         assert await spare.take() is None
     assert not starter.started
+
+
+@pytest.mark.parametrize("method", ["connect", "upload_begin", "select_certificate", "sign", "sign_batch", "sign_in"])
+async def test_a_window_is_made_ready_for_sites_that_are_let_in_and_for_nobody_else(core: Core, method: str) -> None:
+    expected: list[str] = []
+    core.services.expect_person = lambda: expected.append(method)
+    core.person.connection = Refused()
+    core.person.answers = [Refused()] * 9
+    asked = {
+        "upload_begin": {"name": "a.txt", "size": 1},
+        "sign": {"document": {"name": "a.txt", "content": "AAAA"}},
+        "sign_batch": {"documents": [{"name": "a.txt", "content": "AAAA"}]},
+        "sign_in": {"nonce": "MDEyMzQ1Njc4OWFiY2RlZg=="},
+    }.get(method, {})
+    await core.call(core.page(allowed=True), method, asked)
+    assert not expected  # the person is asked in another way than by windows
+    core.person.kind = "window"
+    await core.call(core.page("https://stranger.example", allowed=False), method, asked)
+    assert not expected
+    await core.call(core.page(allowed=True), method, asked)
+    assert expected == [method]
+
+
+async def test_a_site_that_was_just_allowed_is_expected_to_ask(core: Core) -> None:
+    expected: list[str] = []
+    core.services.expect_person = lambda: expected.append("")
+    core.person.kind = "window"
+    await core.call(core.page(allowed=False), "connect", {})
+    assert expected == [""]
