@@ -59,16 +59,5 @@ def test_a_window_whose_agent_is_killed_says_so_and_finds_the_next_one(display: 
         display.wait_for_no_window("Pero", deadline=PATIENCE)  # an agent that ends in good order takes it along
 
 
-def test_the_window_starts_an_agent_itself(display: Display, pero: CommandLine) -> None:
-    with pero.agent() as agent:
-        assert pero.run("desk", "sites").status == 0
-        display.wait_for_window("Sites")
-        kill(agent)
-        display.click("Start it again", deadline=PATIENCE)
-        display.until(lambda: says(display, "agent runs again"), "that an agent is there", PATIENCE)
-        assert pero.run("stop").status == 0
-        display.wait_for_no_window("Pero", deadline=PATIENCE)
-
-
 def says(display: Display, words: str) -> bool:
     return any(words in (node["name"] or "") for node in display.accessible.tree())
