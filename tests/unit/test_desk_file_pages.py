@@ -13,12 +13,12 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QTableWidget
 
 from agent.desktop import verify_process
-from agent.verification.beside import document_of, signature_of
 from agent.desktop.windows.desk.client import AgentClient
 from agent.desktop.windows.desk.file_table import FilePage, FileTable
 from agent.desktop.windows.desk.page import Place
 from agent.desktop.windows.desk.sign import Content
 from agent.desktop.windows.wording import Wording
+from agent.verification.beside import document_of, signature_of
 
 HOSTILE = "invoice\u202efdp.exe"
 
