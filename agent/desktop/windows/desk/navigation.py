@@ -29,9 +29,7 @@ class Navigation(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setIconSize(QSize(_LEFT + PICTURE, PICTURE))
         for _ in self._names:
-            item = QListWidgetItem()
-            item.setSizeHint(QSize(0, max(self.fontMetrics().height(), PICTURE) + 2 * style.GAP))
-            self.addItem(item)
+            self.addItem(QListWidgetItem())
         self.speak(wording)
         QTimer.singleShot(0, self._draw)  # the window is seen before its pictures are read
 
@@ -56,8 +54,12 @@ class Navigation(QListWidget):
             self._draw()
 
     def _fit(self) -> None:
+        high = max(self.fontMetrics().height(), PICTURE) + (style.GAP // 2 if self._narrow else 2 * style.GAP)
+        scroll = Qt.ScrollBarPolicy.ScrollBarAlwaysOff if self._narrow else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        self.setVerticalScrollBarPolicy(scroll)
         for row, word in enumerate(self._words):
             item = self.item(row)
+            item.setSizeHint(QSize(0, high))
             item.setText("" if self._narrow else word)
             item.setToolTip(widgets.plain_tooltip(word) if self._narrow else "")
             item.setData(Qt.ItemDataRole.AccessibleTextRole, word)
