@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,34 @@ async def test_a_full_disk_costs_the_date_of_last_use_and_not_the_signature(
     monkeypatch.setattr(core.origins, "_write", full)
     parameters = {"document": {"content": "AA==", "name": "one"}}
     assert "signature" in (await core.call(page, "sign", parameters))["result"]
+
+
+OURS = ["/proc/self/environ", "/proc/thread-self/maps", "/dev/fd/{fd}", "/proc/self/fd/{fd}", "/dev/../dev/fd/{fd}"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("by_link", [False, True])
+@pytest.mark.parametrize("path", OURS)
+async def test_what_is_of_this_process_is_read_for_nobody(
+    core: Core, tmp_path: Path, method: str, by_link: bool, path: str
+) -> None:
+    """What a page handed over lies in files without names; no other process can open these."""
+    with tempfile.TemporaryFile(dir=tmp_path) as held:
+        held.write(b"of a page")
+        held.flush()
+        named = Path(path.format(fd=held.fileno()))
+        if by_link:
+            (tmp_path / "link").symlink_to(named)
+            named = tmp_path / "link"
+        assert named.read_bytes()  # the system lets this process do so
+        answer = await asyncio.wait_for(core.call(core.command(), method, {"path": str(named)}), 30)
+    assert answer["error"]["message"] == "file_unreadable"
+    assert core.person.shown == []
+
+
+async def test_a_number_of_an_open_file_is_not_taken_for_ours(core: Core, tmp_path: Path) -> None:
+    """`pero sign /dev/fd/9 9<letter`: the agent has another file, or none, under this number."""
+    (tmp_path / "other").write_bytes(b"another file, which has a name")
+    with (tmp_path / "other").open("rb") as other:
+        answer = await core.call(core.command(), "sign_file", {"path": f"/dev/fd/{other.fileno()}"})
+    assert answer["error"]["message"] == "file_unreadable"
