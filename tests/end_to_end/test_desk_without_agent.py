@@ -51,12 +51,24 @@ def test_a_window_whose_agent_is_killed_says_so_and_finds_the_next_one(display: 
         display.wait_for_accessible("Start it again", deadline=PATIENCE)
         display.until(lambda: says(display, "agent of Pero has ended"), "that the agent ended", PATIENCE)
         second = stack.enter_context(pero.agent())
-        display.until(lambda: says(display, "agent runs again"), "that an agent is there", PATIENCE)
+        display.until(lambda: says(display, "Pero's agent runs again"), "that an agent is there", PATIENCE)
         assert pero.run("desk", "journal").status == 0
         assert display.wait_for_window("Journal", deadline=PATIENCE) == window  # the same one, and no second
         assert process.is_running()
         second.send_signal(signal.SIGTERM)
         display.wait_for_no_window("Pero", deadline=PATIENCE)  # an agent that ends in good order takes it along
+
+
+def test_the_window_starts_an_agent_itself(display: Display, pero: CommandLine) -> None:
+    with pero.agent() as first:
+        assert pero.run("desk", "sites").status == 0
+        display.wait_for_window("Sites")
+        kill(first)
+        display.wait_for_accessible("Start it again", deadline=PATIENCE)
+        display.click("Start it again")
+        display.until(lambda: says(display, "Pero's agent runs again"), "that an agent is there", PATIENCE)
+        assert pero.run("stop", "--json").json == {"stopped": True}
+        display.wait_for_no_window("Pero", deadline=PATIENCE)
 
 
 def says(display: Display, words: str) -> bool:
