@@ -96,9 +96,7 @@ def _strange(seen: Looks, letters: re.Pattern[str], unless: re.Pattern[str] | No
     return [
         (name, text)
         for name, text in texts
-        if letters.search(_RUSSIAN.sub("", text))
-        and not (unless and unless.search(text))
-        and not _DATA.fullmatch(text)
+        if letters.search(_RUSSIAN.sub("", text)) and not (unless and unless.search(text)) and not _DATA.fullmatch(text)
     ]
 
 
