@@ -338,6 +338,7 @@ def _attendant(composition: Composition, desktop: Mapping[str, str]) -> Attendan
     attendant.remind_of(composition.endings, composition.settings)
     attendant.tell_trouble(services.quick_look)
     composition.told_of_settings.append(lambda _: attendant.speak(composition.language))
+    services.icon = lambda: attendant.icon
     return attendant
 
 

@@ -60,6 +60,7 @@ class Services:
     uploads: Uploads
     now: Callable[[], datetime]  # UTC
     port: Callable[[], int | None]  # the loopback port, while one is held
+    icon: Callable[[], str] = str  # where the icon is seen (`desktop.tray.tray.Shown`); empty: the agent shows none
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)  # of the session that the agent is in
     rights: frozenset[str] = frozenset(RIGHTS)  # of the user whose agent this is, by policy
     index: Index = dataclasses.field(init=False)  # of the journal

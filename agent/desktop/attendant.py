@@ -76,6 +76,11 @@ class Attendant:
         self._troubles: Troubles | None = None
         self._tray = Tray(self._sight(), self._chosen, environment)
 
+    @property
+    def icon(self) -> str:
+        """Where it is seen: a value of `Shown`."""
+        return self._tray.shown.value
+
     def tell_trouble(self, look: QuickLook) -> None:
         """Before `start`: the icon shows when signing does not work."""
         self._troubles = Troubles(look, self._show)

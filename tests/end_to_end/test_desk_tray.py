@@ -108,6 +108,22 @@ async def test_a_panel_that_comes_later_or_anew_gets_the_icon(display: Display, 
         assert (await desktop.icon()).name == first.name
 
 
+async def test_the_doctor_says_whether_the_icon_is_seen(display: Display, pero: CommandLine) -> None:
+    async with bus(display, icons=False) as desktop, agent(pero):
+        assert await icon_case(pero) == "nowhere"
+        await desktop.show_icons()
+        await desktop.icon()
+        async with asyncio.timeout(DEADLINE):
+            while await icon_case(pero) != "seen":
+                pass
+
+
+async def icon_case(pero: CommandLine) -> str:
+    told = (await asyncio.to_thread(pero.run, "diagnose", "--json", "--area", "agent")).json["findings"]
+    (case,) = [one["case"] for one in told if one["id"] == "agent.icon"]
+    return str(case)
+
+
 @pytest.mark.parametrize("address", ["", "unix:path=/nonexistent/bus", "nonsense"])
 async def test_without_a_session_bus_signing_works(display: Display, pero: CommandLine, address: str) -> None:
     with_key_file(pero)

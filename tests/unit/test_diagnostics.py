@@ -13,6 +13,7 @@ from agent.diagnostics import base, report
 from agent.diagnostics.base import Check, Finding
 from agent.diagnostics.checks import (
     CHECKS,
+    agent_icon,
     agent_port,
     agent_running,
     browsers_manifests,
@@ -88,6 +89,22 @@ async def test_the_port_for_pages(change: dict[str, Any], case: str, status: str
     for name, value in change.items():
         setattr(fake, name, value)
     assert await found(agent_port.CHECK, fake) == [(case, status)]
+
+
+@pytest.mark.parametrize(
+    ("where", "case", "status"),
+    [
+        ("bus", "seen", "ok"),
+        ("display", "seen", "ok"),
+        ("nowhere", "nowhere", "warning"),
+        ("no_display", "no_desktop", "ok"),
+        ("", "no_desktop", "ok"),
+    ],
+)
+async def test_whether_the_icon_is_seen(where: str, case: str, status: str) -> None:
+    fake = Fake()
+    fake.state["icon"] = where
+    assert await found(agent_icon.CHECK, fake) == [(case, status)]
 
 
 async def test_manifests_that_fit_are_fine() -> None:

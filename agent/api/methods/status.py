@@ -15,6 +15,7 @@ async def status(services: Services, caller: Caller, _parameters: Nothing) -> di
     answer: dict[str, Any] = {"version": services.version, "protocol": PROTOCOL}
     if caller.role is Role.COMMAND:
         answer |= {"pid": os.getpid(), "port": services.port(), "state": str(services.locations.state)}
+        answer["icon"] = services.icon()
     return answer
 
 

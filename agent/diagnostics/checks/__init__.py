@@ -4,6 +4,7 @@ from agent.diagnostics.base import Check
 from agent.diagnostics.checks import (
     agent_disk,
     agent_files,
+    agent_icon,
     agent_port,
     agent_running,
     browsers_confined,
@@ -121,6 +122,7 @@ CHECKS: tuple[Check, ...] = (
     providers_intact.CHECK,
     agent_running.CHECK,
     agent_port.CHECK,
+    agent_icon.CHECK,
     agent_files.CHECK,
     agent_disk.CHECK,
 )
