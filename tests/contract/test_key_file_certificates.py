@@ -145,8 +145,8 @@ async def test_a_request_is_signed_by_the_key_of_the_file(pool: TokenPool, tmp_p
         request = await pool.management.request(entry.token, KEY, subject, asker.source)
     assert [one.purpose for one in asker.questions] == ["passphrase"]
     (tmp_path / "request.p10").write_bytes(request)
-    command = ["openssl", "req", "-in", str(tmp_path / "request.p10"), "-inform", "DER", "-verify", "-noout", "-subject",
-               "-pubkey", "-nameopt", "utf8"]  # fmt: skip
+    command = ["openssl", "req", "-in", str(tmp_path / "request.p10"), "-inform", "DER", "-verify", "-noout",
+               "-subject", "-pubkey", "-nameopt", "utf8"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert "verify OK" in done.stderr + done.stdout
     assert "Иванов Иван" in done.stdout
