@@ -7,11 +7,12 @@ file systems that may hang are left out (`places`). What cannot be read is count
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -31,6 +32,7 @@ Ended = Literal["", "time", "number", "cancelled"]
 _FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _FILE_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _FLAGS_WINDOWS = getattr(os, "O_BINARY", 0)
+_PIECE = 1 << 20  # bytes
 
 
 class Stray(msgspec.Struct, frozen=True):
@@ -77,7 +79,7 @@ class Search:
         self._most = most
         self._clock = clock
         self._stopped = threading.Event()
-        self._seen: set[tuple[int, int]] = set()
+        self._seen = _identities(without)  # by whatever name, or mount, one comes there
         self._strays: dict[str, Stray] = {}
         self._folders = self._files = self._unread = 0
         self._unread_paths: list[str] = []
@@ -121,7 +123,7 @@ class Search:
             kind = places.lies_on(root.path, self._mounted) if self._mounted else ""
             if self._mounted and not places.is_local(kind):
                 self._left_out.append(_told(root.path))
-            else:
+            elif not lies_in(root.path, self._without):
                 kept.append(root)
         self._waiting = kept
 
@@ -170,12 +172,12 @@ class Search:
 
     def _examine(self, path: str) -> None:
         try:
-            found, status = examined(path)
+            found = examined(path)
         except OSError:
             self._cannot_read(path)
             return
-        if found is not None and status is not None:
-            self._found(path, found, status)
+        if found.kind is not None:
+            self._found(path, found.kind, found.status)
 
     def _found(self, path: str, kind: Kind, status: os.stat_result) -> None:
         if len(self._strays) < self._most:
@@ -194,16 +196,47 @@ class Search:
             self._unread_paths.append(_told(path))
 
 
-def examined(path: str) -> tuple[Kind | None, os.stat_result | None]:
-    """What a file is; (None, None) of what is no regular file. Links are not followed. Raises OSError."""
+class Examined(NamedTuple):
+    """What a file is, and everything out of one look at it."""
+
+    kind: Kind | None  # None: no copy of a key
+    status: os.stat_result
+    digest: str = ""  # SHA-256 in hex, of as many octets as were asked for
+
+
+def examined(path: str, digested: int = 0) -> Examined:
+    """Links are not followed, and nothing is waited for. `digested`: octets of which the digest is taken. Raises
+    OSError."""
     descriptor = os.open(path, _FILE_FLAGS | _FLAGS_WINDOWS)
-    try:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            return None, None
-        return kinds.kind_of(path, os.read(descriptor, kinds.HEAD)), status
-    finally:
-        os.close(descriptor)
+            return Examined(None, status)
+        kind = kinds.kind_of(path, file.read(kinds.HEAD) or b"")
+        if kind is None or not digested:
+            return Examined(kind, status)
+        file.seek(0)
+        digest, left = hashlib.sha256(), digested
+        while left and (piece := file.read(min(left, _PIECE))):
+            digest.update(piece)
+            left -= len(piece)
+        return Examined(kind, status, digest.hexdigest())
+
+
+def lies_in(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path leads to or into one of the folders, by whatever links and names."""
+    real = Path(os.path.realpath(path))
+    return not _identities(folders).isdisjoint(_identities(map(str, (real, *real.parents))))
+
+
+def _identities(folders: Iterable[str]) -> set[tuple[int, int]]:
+    """Device and inode of those that are there."""
+    found = set()
+    for folder in folders:
+        with contextlib.suppress(OSError, ValueError):
+            status = os.stat(folder)  # noqa: PTH116 - names may be no UTF-8
+            found.add((status.st_dev, status.st_ino))
+    return found
 
 
 def stray(path: str, kind: Kind, status: os.stat_result) -> Stray:

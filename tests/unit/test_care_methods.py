@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import threading
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from agent.api.dispatcher import Dispatcher
-from agent.api.methods import find_strays
+from agent.api.methods import delete_stray, find_strays
 from agent.care.revoking import advice, statement
 from agent.certificates.description import describe
 from agent.errors import Cancelled, FileUnwritable, JournalUnwritable
@@ -134,6 +135,65 @@ async def test_nothing_else_is_deleted(core: Core, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert all(path.exists() for path in (link, real, folder / "header.key", text, own))
     assert entries(core, "delete_stray") == []
+
+
+async def test_a_file_that_came_in_the_place_of_the_one_that_was_shown_stays(core: Core, tmp_path: Path) -> None:
+    path = make_key_file(tmp_path, "p256").path
+    (shown,) = (await call(core, "find_strays", folders=[str(tmp_path)]))["strays"]
+    what = {name: shown[name] for name in ("path", "size", "changed")}
+    os.utime(path, (86400, 86400))
+    assert await call(core, "delete_stray", **what) == {"error": "file_changed", "path": str(path)}
+    assert await call(core, "delete_stray", **{**what, "changed": "1970-01-02T00:00:00Z"}) == {"deleted": True}
+
+
+@pytest.mark.parametrize("swap", ["another key", "link"])
+async def test_what_was_put_there_while_it_was_looked_at_stays(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swap: str
+) -> None:
+    path = make_key_file(tmp_path, "p256").path
+    (tmp_path / "other").mkdir()
+    other = make_key_file(tmp_path / "other", "p256").path
+    ours, real = delete_stray._looked_at, path.with_name("aside")
+
+    def looked_at(*given: Any) -> Any:
+        found = ours(*given)
+        path.rename(real)
+        if swap == "link":
+            path.symlink_to(real)
+        else:
+            os.link(other, path)
+        return found
+
+    monkeypatch.setattr(delete_stray, "_looked_at", looked_at)
+    assert (await call(core, "delete_stray", path=str(path)))["error"] == "file_changed"
+    assert path.is_symlink() == (swap == "link")
+    assert path.exists()
+    assert real.exists()
+
+
+async def test_no_link_leads_to_the_keys_that_are_in_use(core: Core, tmp_path: Path) -> None:
+    """A home folder may be reached by a link, and a search told to begin anywhere."""
+    own = core.services.locations.key_files / ("a" * 64) / "key.p12"
+    own.parent.mkdir(parents=True)
+    shutil.copy(make_key_file(tmp_path, "p256").path, own)
+    state = core.services.locations.state
+    other = tmp_path / "other"
+    other.symlink_to(state.parent)
+    by_link = other / own.relative_to(state.parent)
+    assert by_link.exists()
+    assert (await call(core, "delete_stray", path=str(by_link)))["error"] == "not_a_key_copy"
+    for folder in (f"{other}/.", str(other / state.name), str(by_link.parent), str(state), str(own.parent)):
+        found = (await call(core, "find_strays", folders=[folder]))["strays"]
+        assert str(by_link) not in [one["path"] for one in found], folder
+        assert [Path(one["path"]).name for one in found if Path(one["path"]).name == "key.p12"] == [], folder
+    assert own.exists()
+
+
+async def test_a_pipe_in_the_place_of_a_key_holds_nobody(core: Core, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.p12")
+    answer = await asyncio.wait_for(call(core, "delete_stray", path=str(tmp_path / "pipe.p12")), 30)
+    assert answer["error"] == "not_a_key_copy"
+    assert (await call(core, "delete_stray", path="/a\0.p12"))["error"] == "file_unreadable"
 
 
 async def test_a_lost_key_stops_signing_and_its_application_names_it(core: Core) -> None:

@@ -192,7 +192,8 @@ class StraySearch(QWidget):
             self._update()
 
         self._page.banner.clear()
-        self._page.client.call("delete_stray", {"path": stray["path"]}, done, self._page.say_error, self)
+        shown = {name: stray[name] for name in ("path", "size", "changed")}
+        self._page.client.call("delete_stray", shown, done, self._page.say_error, self)
 
     def _plain(self, name: str) -> str:
         return self._wording(f"strays.{name}").replace("&", "").rstrip("…")
