@@ -80,16 +80,24 @@ class DesktopBus:
         return await self._until(lambda: next((one for one in self.notices if one.title == title), None))
 
     def press(self, notice: Shown, action: str) -> None:
+        self.say("ActionInvoked", "us", [notice.number, action])
+
+    def say(self, member: str, signature: str, body: list[Any]) -> None:
+        """To everybody, as whoever shows notifications says it."""
         self._bus.send(
             Message(
                 message_type=MessageType.SIGNAL,
                 path="/org/freedesktop/Notifications",
                 interface=NOTIFICATIONS,
-                member="ActionInvoked",
-                signature="us",
-                body=[notice.number, action],
+                member=member,
+                signature=signature,
+                body=body,
             )
         )
+
+    async def heard(self) -> None:
+        """The bus has passed on what was said."""
+        await self._call("org.freedesktop.DBus", "/org/freedesktop/DBus", "GetId", "", [])
 
     async def until_signal(self, member: str) -> None:
         await self._until(lambda: member in self.signals)

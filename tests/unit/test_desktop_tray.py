@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from dbus_fast import BusType
+from dbus_fast import BusType, Message
 from dbus_fast.aio import MessageBus
 
 from agent.desktop.tray import bus, tray
@@ -91,6 +91,55 @@ async def test_a_notification_service_that_hangs_is_left_after_a_while(
     finally:
         hung.disconnect()
         await hung.wait_for_disconnect()
+        await end(process)
+
+
+async def test_only_who_shows_a_notification_says_what_was_picked(tmp_path: Path) -> None:
+    """Any program of the session may send the signal; numbers are easily guessed."""
+    picked: asyncio.Queue[str] = asyncio.Queue()
+    address = f"unix:path={tmp_path}/bus"
+    process = await daemon(tmp_path / "bus")
+    made = Tray(Sight("en"), picked.put, {"DBUS_SESSION_BUS_ADDRESS": address})
+    try:
+        async with DesktopBus(address) as desktop, DesktopBus(address, icons=False, notifications=False) as stranger:
+            made.start()
+            await desktop.icon()
+            offered = {"open:certificates": "Show", "pause": "Pause"}
+            for title in ("one", "two", "three"):
+                assert await made.notify(title, "", offered)
+                notice = await desktop.notice(title)
+                for action in ("default", "resume", "open:certificates"):
+                    stranger.press(notice, action)
+                    stranger.say("NotificationClosed", "uu", [notice.number, 1])
+                stranger.say("ActionInvoked", "as", [["resume"]])
+                await stranger.heard()
+            desktop.press(await desktop.notice("one"), "resume")  # was not offered
+            desktop.press(await desktop.notice("two"), "pause")
+            desktop.press(await desktop.notice("three"), "default")
+            async with asyncio.timeout(PATIENCE):
+                assert [await picked.get(), await picked.get()] == ["pause", "open:certificates"]
+            assert picked.empty()
+    finally:
+        await made.close()
+        await end(process)
+
+
+async def test_a_notification_service_that_answers_nonsense_costs_the_notification(
+    tmp_path: Path, shown_on: Tray
+) -> None:
+    process = await daemon(tmp_path / "bus")
+    odd = await MessageBus(bus_address=f"unix:path={tmp_path}/bus", bus_type=BusType.SESSION).connect()
+    odd.add_message_handler(
+        lambda message: Message.new_method_return(message, "as", [["x"]]) if message.member == "Notify" else None
+    )
+    await odd.request_name(NOTIFICATIONS)
+    try:
+        shown_on.start()
+        async with asyncio.timeout(PATIENCE):
+            assert not await shown_on.notify("Title", "Body", {"pause": "Pause"})
+    finally:
+        odd.disconnect()
+        await odd.wait_for_disconnect()
         await end(process)
 
 

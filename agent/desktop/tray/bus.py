@@ -28,6 +28,7 @@ _NOTIFICATIONS_PATH = "/org/freedesktop/Notifications"
 _NAME = f"org.kde.StatusNotifierItem-{os.getpid()}-1"  # the form that the specification asks for
 _STAYS = 0  # milliseconds: until it is dismissed
 _SHORT = -1  # as the desktop likes
+_SAID = {"ActionInvoked": "us", "NotificationClosed": "uu"}  # of a notification, and with what
 
 _log = logging.getLogger("pero.tray")
 
@@ -44,7 +45,7 @@ class SessionBus:
         self._chosen = chosen
         self._item = StatusItem(sight, chosen)
         self._menu = Menu(sight, chosen)
-        self._first: dict[int, str] = {}  # our notifications that the desktop still has: what a click on one does
+        self._told: dict[tuple[str, int], tuple[str, ...]] = {}  # what may be picked, by who shows it and its number
         self._registering: asyncio.Future[None] | None = None
         self.shown = False  # somebody shows our icon
         self._changed = changed
@@ -84,9 +85,11 @@ class SessionBus:
         body = body.replace("&", "&amp;").replace("<", "&lt;")  # a body may be taken for markup
         picture = str(ICON_FOLDER / f"{icon}.png")
         rest: list[Any] = ["Pero", 0, picture, title, body, pairs, hints, _STAYS if urgent else _SHORT]
-        answer = await self._call(NOTIFICATIONS, _NOTIFICATIONS_PATH, NOTIFICATIONS, "Notify", "susssasa{sv}i", rest)
-        number = int(answer[0])
-        self._first[number] = next(iter(actions), "")
+        answer = await self._asked(NOTIFICATIONS, _NOTIFICATIONS_PATH, NOTIFICATIONS, "Notify", "susssasa{sv}i", rest)
+        if answer.signature != "u":
+            raise BusFailed("no number")
+        number = int(answer.body[0])
+        self._told[answer.sender or "", number] = tuple(actions)
         return number
 
     async def close(self) -> None:
@@ -124,21 +127,27 @@ class SessionBus:
             else:
                 self.shown = False
                 self._changed()
-        elif message.interface == NOTIFICATIONS and message.member == "ActionInvoked":
-            self._pressed(message.body[0], message.body[1])
-        elif message.interface == NOTIFICATIONS and message.member == "NotificationClosed":
-            self._first.pop(message.body[0], None)
+        elif message.interface == NOTIFICATIONS and message.signature == _SAID.get(message.member or ""):
+            self._notification_said(message)
         return None
 
-    def _pressed(self, number: int, action: str) -> None:
-        if number not in self._first:
-            return  # somebody else's
-        first = self._first.pop(number)
-        self._chosen(first if action == "default" else action)
+    def _notification_said(self, message: Message) -> None:
+        """Whoever shows it is believed about it, and nobody else: every program on the bus can send such signals."""
+        actions = self._told.pop((message.sender or "", message.body[0]), ())
+        if message.member != "ActionInvoked" or not actions:
+            return
+        action = actions[0] if message.body[1] == "default" else message.body[1]
+        if action in actions:
+            self._chosen(action)
 
     async def _call(
         self, name: str, path: str, interface: str, member: str, signature: str, body: list[Any]
     ) -> list[Any]:
+        return list((await self._asked(name, path, interface, member, signature, body)).body)
+
+    async def _asked(
+        self, name: str, path: str, interface: str, member: str, signature: str, body: list[Any]
+    ) -> Message:
         message = Message(
             destination=name, path=path, interface=interface, member=member, signature=signature, body=body
         )
@@ -149,4 +158,4 @@ class SessionBus:
             raise BusFailed(str(error) or type(error).__name__) from error
         if answer is None or answer.message_type is MessageType.ERROR:
             raise BusFailed(answer.error_name if answer and answer.error_name else "no answer")
-        return list(answer.body)
+        return answer
