@@ -22,6 +22,8 @@ from agent.errors import RevocationUnavailable, TokenAbsent
 from agent.trust.status import REASONS
 from tests.harness.told_agent import FILE, TOKEN, ToldAgent, card, state, token
 
+NAME = "Name of person or organisation"
+
 
 @pytest.fixture(scope="module")
 def application() -> QApplication:
@@ -235,12 +237,36 @@ def form(page: Content, agent: ToldAgent) -> Iterator[RequestForm]:
     made = RequestForm(page, cast(AgentClient, agent), Wording("en"), TOKEN)
     made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     made.open()
+    field(made, NAME).setText("Иванов Иван")
     yield made
     shiboken6.delete(made)
 
 
 def field(form: RequestForm, name: str) -> QLineEdit:
     return next(one for one in form.findChildren(QLineEdit) if one.accessibleName() == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "told"), [("", "", NAME), ("Иванов Иван", "112-233-445 96", "SNILS, 11 digits")]
+)
+def test_a_form_that_cannot_be_right_makes_no_key(
+    form: RequestForm, agent: ToldAgent, name: str, typed: str, told: str
+) -> None:
+    field(form, NAME).setText(name)
+    field(form, "SNILS, 11 digits").setText(typed)
+    agent.asked.clear()
+    button(form, "Make the request").click()
+    assert told in form.banner.text
+    assert agent.asked == []
+    assert button(form, "Make the request").isEnabled()
+    field(form, NAME).setText("Иванов Иван")
+    field(form, "SNILS, 11 digits").setText("112-233-445 95")
+    button(form, "Make the request").click()
+    assert [method for method, _ in agent.asked] == ["token_generate_key"]
+
+
+def test_typing_begins_with_the_name(form: RequestForm) -> None:
+    assert form.focusWidget() is field(form, NAME)
 
 
 def test_a_token_that_was_pulled_out_keeps_the_form_and_makes_no_second_key(

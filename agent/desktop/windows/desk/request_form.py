@@ -23,13 +23,13 @@ from PySide6.QtWidgets import (
 )
 
 from agent.api.certificate_files import in_pem
-from agent.certificates.request import ATTRIBUTES
+from agent.certificates.request import ATTRIBUTES, Subject, subject_name
 from agent.desktop.windows import style, widgets
 from agent.desktop.windows.desk import asking
 from agent.desktop.windows.desk.client import AgentClient
 from agent.desktop.windows.desk.flow import Flow
 from agent.desktop.windows.wording import Wording
-from agent.errors import PeroError
+from agent.errors import PeroError, SubjectInvalid
 from agent.model import KEY_FILES
 from agent.texts.standards import standard
 from agent.texts.visible import visible
@@ -72,6 +72,7 @@ class RequestForm(QDialog):
             field.textEdited.connect(self._forget_request)
         self._key.activated.connect(self._forget_request)
         self._lay_out()
+        self._fields["common_name"].setFocus()
         self._update()
         self._read_keys()
 
@@ -137,6 +138,11 @@ class RequestForm(QDialog):
         if number < 0:
             self._read_keys()  # the token may be back
             return
+        try:
+            subject_name(Subject(**self._subject()))  # before a PIN is asked for, and a key made that nobody needs
+        except SubjectInvalid as error:
+            self._say(error)
+            return
         key = self._keys[number]
         self._update(busy=True)
         if key.row is not None:
@@ -155,9 +161,11 @@ class RequestForm(QDialog):
 
     def _ask_for(self, row: Row) -> None:
         key = {"kind": "key", "id": row["id"], "thumbprint": row["thumbprint"]}
-        subject = {name: field.text().strip() for name, field in self._fields.items()}
-        parameters = {"token": self._token, "key": key, "subject": subject}
+        parameters = {"token": self._token, "key": key, "subject": self._subject()}
         self._client.call("token_request", parameters, self._made, self._say, self)
+
+    def _subject(self) -> dict[str, str]:
+        return {name: field.text().strip() for name, field in self._fields.items()}
 
     def _made(self, result: Row) -> None:
         self._request = result["request"]
@@ -187,9 +195,11 @@ class RequestForm(QDialog):
 
     def _say(self, error: PeroError) -> None:
         self._update()
-        self.banner.say("error", self._wording.error(error.name, error.facts))
-        if error.name == "subject_invalid" and (field := self._fields.get(str(error.facts.get("attribute")))):
+        facts, name = error.facts, str(error.facts.get("attribute"))
+        if error.name == "subject_invalid" and (field := self._fields.get(name)):
             field.setFocus()
+            facts = {**facts, "attribute": self._wording(f"certs.field.{name}")}
+        self.banner.say("error", self._wording.error(error.name, facts))
 
     def _forget_request(self) -> None:
         """What is saved or copied is what stands in the form."""
