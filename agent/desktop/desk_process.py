@@ -22,6 +22,7 @@ from agent.transport.envelopes import wrapped
 from native_host.framing import FrameError
 
 START_DEADLINE = 30.0  # seconds until it must have said hello
+TELL_DEADLINE = 5.0  # seconds in which it must take what it is told; one that does not is taken away
 END_DEADLINE = 2.0  # seconds that it has to go away by itself
 _COMMAND = ("-P", "-m", "agent.desktop.windows.desk.main")  # -P: never import from the folder that the agent runs in
 
@@ -43,10 +44,11 @@ class DeskProcess:
         """Show a page; a window that is open comes to the front. Raises WindowUnavailable."""
         async with self._turn:
             if self._serving is not None and not self._serving.done() and self._channel is not None:
-                with contextlib.suppress(ConnectionError, FrameError):
+                with contextlib.suppress(ConnectionError, FrameError, TimeoutError):
                     told = notification("show_page", {"page": page, "files": list(files)})
-                    for payload in wrapped(told, None, "page"):
-                        await self._channel.write(payload)
+                    async with asyncio.timeout(TELL_DEADLINE):
+                        for payload in wrapped(told, None, "page"):
+                            await self._channel.write(payload)
                     return
             await self._end()
             await self._start(page, files)

@@ -73,7 +73,7 @@ class Sessions:
                 hello = _hello(first)
                 pins, room = _sorted(hello, descriptors)
                 prompter = self._prompter(hello, pins)
-                if hello.desk and not self.adopt(channel):
+                if hello.desk and (hello.role != "command" or not self.adopt(channel)):
                     raise NotAllowed()
             except PeroError as error:
                 await channel.write(_encoder.encode({"error": error_object(error, self._language)}))
