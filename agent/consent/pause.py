@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.config import write_private
-from agent.errors import SigningPaused
+from agent.errors import FileUnwritable, SigningPaused
 
 
 class Pause:
@@ -31,7 +31,11 @@ class Pause:
         self._tell()
 
     def end(self) -> None:
-        self._path.unlink(missing_ok=True)
+        """Raises FileUnwritable: then signing stays paused."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FileUnwritable(path=str(self._path), reason=error.strerror or "unwritable") from error
         self._tell()
 
     def check(self) -> None:

@@ -61,7 +61,7 @@ class LocalSocket:
         """Stop listening, remove the socket, hear nobody any more, let answers under way be written."""
         if self._listener is None or self._accepting is None:
             return
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone, or its folder was made read-only: the next agent replaces it
             self._path.unlink()
         self._accepting.cancel()
         await asyncio.gather(self._accepting, return_exceptions=True)

@@ -372,3 +372,16 @@ def test_a_folder_that_is_open_foreign_or_a_link_is_not_used(tmp_path: Path) -> 
     file.touch()
     with pytest.raises(StateUnsafe):
         secure_folder(file)
+
+
+async def test_an_agent_whose_socket_cannot_be_removed_ends_all_the_same(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    running = Running(tmp_path)
+    await running.agent.start()
+    client = await LocalClient.connect(running.places.socket, PinChoice("window"))
+    running.places.socket.unlink()
+    running.places.socket.mkdir()
+    await asyncio.wait_for(running.agent.stop(), 60)
+    with pytest.raises(PeroError):
+        await asyncio.wait_for(client.call("status", {}), 60)
+    client.close()

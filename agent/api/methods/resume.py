@@ -10,6 +10,7 @@ from agent.api.services import Services
 
 
 async def resume(services: Services, _caller: Caller, _parameters: Nothing) -> dict[str, Any]:
+    """Raises JournalUnwritable, FileUnwritable: signing stays paused then."""
     if services.pause.active:
         services.journal.note("resume", {})
         services.pause.end()
