@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QApplication
 
 from agent.desktop.windows.none_count import keep_none
 from agent.desktop.windows.style import application_icon
+from agent.desktop.windows.toolkit_words import message_file
 from agent.desktop.windows.widgets import BREAK
 
 _LOCALES = {"en": "en_GB", "ru": "ru_RU"}  # where the system speaks another language than the window
-_spoken: dict[str, QTranslator] = {}  # by language, never more than one
+_spoken: dict[str, tuple[QTranslator, QTranslator, bytes]] = {}  # by language, never more than one
 
 
 def start_toolkit() -> QApplication:
@@ -32,14 +33,17 @@ def speak(language: str) -> None:
     """The toolkit's own words in that language: menus of fields, dialogs of files, names of months."""
     if language in _spoken:
         return
-    for translator in _spoken.values():
-        QCoreApplication.removeTranslator(translator)
+    for ours, theirs, _ in _spoken.values():
+        QCoreApplication.removeTranslator(ours)
+        QCoreApplication.removeTranslator(theirs)
     _spoken.clear()
     system = QLocale.system()
     QLocale.setDefault(system if system.name().startswith(language) else QLocale(_LOCALES.get(language, language)))
-    translator = _spoken[language] = QTranslator()
-    if translator.load(f"qtbase_{language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
-        QCoreApplication.installTranslator(translator)
+    ours, theirs, words = _spoken[language] = QTranslator(), QTranslator(), message_file(language)  # the words are held
+    if ours.load(words):
+        QCoreApplication.installTranslator(ours)
+    if theirs.load(f"qtbase_{language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        QCoreApplication.installTranslator(theirs)  # the newest is asked first
 
 
 def _copied(mode: QClipboard.Mode) -> None:
