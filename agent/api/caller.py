@@ -34,8 +34,8 @@ class Caller:
     """One page, one extension or one command, on one connection.
 
     `origin` is canonical (consent.origins) for pages and "" otherwise. `prompter` is how the person is asked for it.
-    `room`: the descriptor of an empty file without a name, of a command, for large content that is attached; it stays
-    its connection's.
+    `room`: the descriptor of an empty file without a name, of a command, for large content that is attached, until a
+    request takes it; it stays its connection's.
     """
 
     def __init__(self, role: Role, origin: str, transport: str, prompter: Prompter, room: int | None = None) -> None:

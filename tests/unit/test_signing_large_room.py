@@ -204,6 +204,24 @@ async def test_a_command_that_goes_while_its_file_is_read_is_written_for_no_long
     assert written(room) < 1 << 38
 
 
+async def test_two_requests_at_once_do_not_write_into_each_others_file(
+    core: Core, large: Path, target: Path, room: Begun, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(bytes(LARGE))
+    caller = command(core, room)
+    first, second = await asyncio.gather(
+        *(core.call(caller, "sign_file", {"path": str(path), "attached": True}, path.name) for path in (large, other))
+    )
+    assert [one["result"]["around"].get("content_at") is None for one in (first, second)].count(True) == 1
+    path, kept = (large, first) if first["result"]["around"].get("content_at") is not None else (other, second)
+    right = openssl_digest(path)
+    path.unlink()
+    await write_signature(target, dict(kept["result"]), path, False, nobody, room)
+    answer = {"result": {**kept["result"], "signature": base64.b64encode(target.read_bytes()).decode()}}
+    assert hashlib.sha256(judge(tmp_path, answer, None)).digest() == right
+
+
 def named_file(folder: Path) -> int:
     return os.open(folder / "named", os.O_CREAT | os.O_RDWR)
 

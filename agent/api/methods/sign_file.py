@@ -49,7 +49,7 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     if not path.is_absolute():
         raise BadParameters(detail="path is not absolute")
     parameters = await asyncio.to_thread(_with_existing, parameters)
-    room = Room(caller.room) if caller.room is not None and parameters.attached else None
+    room = _room_of(caller) if parameters.attached else None
     try:
         document = await read_document(services, caller, path, parameters, most=MAX_WHOLE, room=room)
     finally:
@@ -69,6 +69,12 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
     if parameters.attached and isinstance(document, Streamed):
         return surrounded(made, document, None if room is None else room.at)
     return wire.signature(made)
+
+
+def _room_of(caller: Caller) -> Room | None:
+    """For one request, so that no two write into the same file. Raises BadParameters."""
+    descriptor, caller.room = caller.room, None
+    return None if descriptor is None else Room(descriptor)
 
 
 def _with_existing(parameters: Parameters) -> Parameters:
