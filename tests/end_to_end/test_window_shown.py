@@ -71,7 +71,7 @@ async def test_a_bare_digest_says_that_its_content_cannot_be_shown(display: Disp
 
 async def test_a_command_of_this_computer_is_no_site(display: Display) -> None:
     async with signing_window(display, prompts.signing(origin="", shown_origin="")) as signing:
-        await signing.person.reads("A command on this computer")
+        await signing.person.reads("Pero's window, or a command on this computer")
 
 
 async def test_an_address_in_another_script_is_shown_in_both_forms(display: Display) -> None:
