@@ -132,6 +132,6 @@ def _moment(value: Any) -> datetime.datetime | None:
         return None
     try:
         moment = generic.parse_pdf_date(value, strict=False)
-    except (PdfError, ValueError):
+        return moment.astimezone(datetime.UTC) if moment.tzinfo else None
+    except (PdfError, ValueError, OverflowError):
         return None
-    return moment.astimezone(datetime.UTC) if moment.tzinfo else None

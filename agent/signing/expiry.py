@@ -101,7 +101,7 @@ class Endings:
         kept = {
             key: one
             for key, one in old.items()
-            if key not in seen and not _is_deleted(one, present, faulty) and self._now() < one.end + FORGOTTEN_AFTER
+            if key not in seen and not _is_deleted(one, present, faulty) and self._now() - one.end < FORGOTTEN_AFTER
         }
         found = {
             key: msgspec.structs.replace(one, told=old[key].told) if key in old else one for key, one in seen.items()

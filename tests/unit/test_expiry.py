@@ -286,3 +286,12 @@ async def test_what_is_seen_while_the_agent_runs_is_told_at_once(endings: Ending
                 await asyncio.sleep(0.01)
     finally:
         await reminders.close()
+
+
+async def test_a_certificate_that_ends_never_is_remembered_when_its_token_is_out(endings: Endings) -> None:
+    """RFC 5280 section 4.1.2.5: 99991231235959Z stands for no end; nothing can be added to it."""
+    never = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    endings._endings = [Ending("Owner", "01", "A", never)]
+    endings.saw(listing())
+    assert [one.not_after for one in endings.all()] == [never]
+    assert endings.due(THRESHOLDS) == ()

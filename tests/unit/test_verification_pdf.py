@@ -288,3 +288,8 @@ def test_the_command_tells_who_signed_what_of_the_file_and_numbers_them(
     assert "Подпись неверна." in russian.stdout
     assert "Документ не тот, который был подписан" in russian.stdout
     assert pero("two.pdf", "--content", "bad.pdf").returncode == 64
+
+
+@pytest.mark.parametrize("time", ["D:00010101000000+23'59'", "D:99991231235959-23'59'"])
+def test_a_time_before_or_after_all_others_is_no_claim_and_no_damage(time: str) -> None:
+    assert signatures._moment(generic.TextStringObject(time)) is None

@@ -68,5 +68,5 @@ class Wording:
     def _moment(self, moment: str, form: str) -> str:
         try:
             return datetime.fromisoformat(moment).astimezone(UTC).strftime(form)
-        except ValueError:
+        except (ValueError, OverflowError):
             return visible(moment)
