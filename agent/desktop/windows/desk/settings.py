@@ -44,13 +44,20 @@ class Content(Page):
 
     def say_error(self, error: PeroError) -> None:
         """What stands in the file is shown again; of a damaged file the way out."""
-        facts = dict(error.facts)
-        if "setting" in facts:
-            facts["setting"] = self.wording(f"setting.{facts['setting']}.title")
-        self.banner.say("error", self.wording.error(error.name, facts))
+        self.banner.say("error", self._failure(error))
         self._anew.setVisible(error.name == "settings_damaged")
         if error.name != "settings_damaged":
             self.client.call("list_settings", {}, self._put, lambda _: None, self)
+
+    def _failure(self, error: PeroError) -> str:
+        facts = dict(error.facts)
+        if "setting" in facts:
+            name = facts["setting"]
+            facts["setting"] = self.wording(f"setting.{name}.title")
+            if error.name == "setting_invalid":  # its detail is for programs
+                meaning = self.wording(f"setting.{name}.meaning")
+                return self.wording("settings.invalid", setting=facts["setting"], meaning=meaning)
+        return self.wording.error(error.name, facts)
 
     def _show(self, result: dict[str, Any]) -> None:
         self._anew.hide()
