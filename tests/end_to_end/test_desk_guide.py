@@ -190,7 +190,7 @@ def test_the_guide_goes_on_where_it_was_when_its_agent_is_killed_and_another_one
         os.kill(agent.pid, signal.SIGKILL)
         says(display, "agent of Pero has ended")
     with pero.agent():
-        says(display, "agent runs again")
+        says(display, "Pero's agent runs again")
         says(display, "Step 3 of 4")
         display.wait_until_ready("Make a test signature", deadline=LIMIT)
 

@@ -160,5 +160,5 @@ async def test_an_agent_that_ends_takes_its_window_along(display: Display, pero:
     with pero.agent() as process:
         assert (await asyncio.to_thread(pero.run, "desk", "settings")).status == 0
         await asyncio.to_thread(display.wait_for_window, PAGE)
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(process.pid, signal.SIGTERM)
         await asyncio.to_thread(display.wait_for_no_window, PAGE)
