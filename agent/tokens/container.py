@@ -58,6 +58,9 @@ class ContainerBackend:
         secure_folder(self._folder)
         for left in (*self._folder.glob(f"{_UNFINISHED}*"), *self._folder.glob(f"{_FORGOTTEN}*")):
             shutil.rmtree(left, ignore_errors=True)
+        for copy in self._folder.glob(f"{'?' * _THUMBPRINT}/{KEY}?*"):  # of a change that was cut short: mkstemp's name
+            with contextlib.suppress(OSError):
+                copy.unlink()
         return {"folder": str(self._folder)}
 
     def close(self) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from agent.errors import (
 from agent.ipc.pin import Accepted, Ask
 from agent.model import KEY_FILES, CertificateEntry
 from agent.tokens import about
+from agent.tokens.container import ContainerBackend
 from agent.tokens.inventory import KeySpec, ObjectName
 from agent.tokens.key_file_tasks import replace_checked
 from agent.tokens.pool import TokenPool
@@ -212,6 +215,25 @@ def test_the_old_file_stays_where_the_new_one_does_not_open(tmp_path: Path) -> N
         replace_checked(file, b"new", check)
     assert [path.name for path in tmp_path.iterdir()] == ["key.p12"]
     assert file.read_bytes() == b"old"
+
+
+async def test_a_change_that_is_killed_in_the_middle_leaves_no_copy_for_long(
+    pool: TokenPool, folder: Path, entry: CertificateEntry
+) -> None:
+    """Before the new file takes its place it lies beside the old one."""
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom agent.tokens.key_file_tasks import replace_checked\n"
+        "path = Path(sys.argv[1])\n"
+        "replace_checked(path, path.read_bytes(), lambda _: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    place = folder / entry.thumbprint
+    before = sorted(path.name for path in place.iterdir())
+    run = subprocess.run([sys.executable, "-c", code, place / "key.p12"], timeout=60, check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert len(list(place.iterdir())) == len(before) + 1
+    ContainerBackend(folder).load()
+    assert sorted(path.name for path in place.iterdir()) == before
+    assert opens(folder, entry, PASSPHRASE)
 
 
 async def test_it_is_listed_with_its_key_and_its_certificates(pool: TokenPool, entry: CertificateEntry) -> None:
