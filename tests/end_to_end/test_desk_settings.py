@@ -87,7 +87,7 @@ async def test_a_setting_is_changed_by_keys_alone_and_said(display: Display, per
         await asyncio.to_thread(display.press, "ctrl+a")
         await asyncio.to_thread(display.type_keys, "at night")
         await asyncio.to_thread(display.press, "Return")
-        await asyncio.to_thread(shows, display, "This value does not fit the setting Quiet hours")
+        await asyncio.to_thread(shows, display, "What was given does not fit “Quiet hours”")
         assert load_settings(pero.places.settings).quiet_hours == "21:30-07:00"
 
 
