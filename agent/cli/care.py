@@ -53,7 +53,9 @@ def passphrases(context: Context, as_json: bool) -> None:
     if not result["key_files"]:
         say(context.text("care.passphrases.none"))
     for file in result["key_files"]:
-        state = [plural("care.passphrases.days", file["days"], context.language)]
+        days = file["days"]
+        fresh = context.text("care.passphrases.today")
+        state = [plural("care.passphrases.days", days, context.language) if days else fresh]
         state += [context.text("care.passphrases.old")] if file["old"] else []
         state += [context.text("care.passphrases.weak")] if file["weak"] else []
         say(f"{plain(file['token']['label'])}  {file['token']['serial']}  {'; '.join(state)}")

@@ -259,6 +259,12 @@ def test_every_kind_of_journal_entry_has_words() -> None:
     assert {key for key in messages("en", "commands") if key.startswith("journal.kind.")} == kinds
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_kinds_of_journal_entries_stand_in_one_column_and_begin_alike(language: str) -> None:
+    words = [text(key, language) for key in messages(language, "commands") if key.startswith("journal.kind.")]
+    assert [word for word in words if not word[0].islower()] == []
+
+
 def test_every_outcome_in_the_journal_has_words() -> None:
     """Errors of this machine, what intentions end with, and what the person answered a site."""
     outcomes = {error.name for error in ERRORS if error.code < 5000} | {"allowed"}

@@ -45,7 +45,10 @@ class PassphraseList(QWidget):
         self._update()
 
     def _row(self, file: dict[str, Any]) -> list[str]:
-        state = [self._wording.plural("care.passphrases.days", file["days"])]
+        days = file["days"]
+        state = [
+            self._wording.plural("care.passphrases.days", days) if days else self._wording("care.passphrases.today")
+        ]
         if file["old"]:
             state.append(self._wording("care.passphrases.old"))
         if file["weak"]:
