@@ -59,6 +59,7 @@ def test_the_rule_is_said_on_a_terminal_before_anything_is_sent(pero: CommandLin
         terminal.until(text("asking.new_passphrase", "en"))
         terminal.type("qwertyuiop")
         terminal.until("its characters stand in a row")
+        terminal.until(text("asking.new_passphrase", "en"))  # what is typed before it is thrown away
         terminal.type(NEW)
         terminal.until(text("asking.again", "en"))
         terminal.type(NEW)
