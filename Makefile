@@ -53,7 +53,7 @@ demo:
 
 .PHONY: test
 test: prepared-test
-	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --max-worker-restart=0 $(ARGS)
 
 .PHONY: contract
 contract: prepared-test

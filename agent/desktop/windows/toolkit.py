@@ -9,6 +9,7 @@ from PySide6.QtGui import QClipboard, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from agent.desktop.windows.none_count import keep_none
+from agent.desktop.windows.rubbish import collect_here
 from agent.desktop.windows.style import application_icon
 from agent.desktop.windows.toolkit_words import message_file
 from agent.desktop.windows.widgets import BREAK
@@ -26,6 +27,7 @@ def start_toolkit() -> QApplication:
     application.setWindowIcon(application_icon())
     application.setQuitOnLastWindowClosed(True)
     application.clipboard().changed.connect(_copied)
+    collect_here(application)
     return application
 
 
