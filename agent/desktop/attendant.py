@@ -86,10 +86,11 @@ class Attendant:
         self._troubles = Troubles(look, self._show)
 
     def speak(self, language: str) -> None:
-        """From now on in this language."""
+        """Settings were changed; from now on in this language."""
         self._language = language
         if self._reminders:
             self._reminders.language = language
+            self._reminders.wake()
         self._show()
 
     def remind_of(self, endings: Endings, settings: Callable[[], Settings]) -> None:

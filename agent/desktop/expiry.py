@@ -44,6 +44,10 @@ class Reminders:
         self._endings.heard = self._woken.set
         self._telling = asyncio.create_task(self._keep_telling())
 
+    def wake(self) -> None:
+        """Settings were changed: look now."""
+        self._woken.set()
+
     async def close(self) -> None:
         if self._telling:
             self._telling.cancel()

@@ -274,6 +274,24 @@ async def test_many_that_end_are_told_of_at_once(endings: Endings) -> None:
     assert [(kind, facts["number"]) for kind, facts in person.told] == [("many_end", 8)]
 
 
+async def test_a_changed_setting_is_heeded_at_once(endings: Endings) -> None:
+    person, settings = Person(), Settings(quiet_hours="00:00-23:59")
+    person.hour = 12
+    endings.saw(listing(("Anna", token("77"))))
+    reminders = Reminders(endings, lambda: settings, person.notify, "en", person.local)
+    reminders.start()
+    try:
+        await asyncio.sleep(0.1)
+        assert person.told == []
+        settings = Settings(quiet_hours="")
+        reminders.wake()
+        async with asyncio.timeout(60):
+            while not person.told:
+                await asyncio.sleep(0.01)
+    finally:
+        await reminders.close()
+
+
 async def test_what_is_seen_while_the_agent_runs_is_told_at_once(endings: Endings) -> None:
     person = Person()
     person.hour = 12
