@@ -104,8 +104,13 @@ class Display:
         self._xdotool("key", *keys)
 
     def type_keys(self, text: str) -> None:
-        """Type a text into what has the focus. Given by a file, so that no PIN is in a command line."""
-        self._xdotool("type", "--clearmodifiers", "--delay", "8", "--file", "-", stdin=text)
+        """Type a text into what has the focus. Given by a file, so that no PIN is in a command line.
+
+        For a letter that the keyboard lacks xdotool gives a key another meaning for a moment: a window that is slow to
+        read it would read the next letter's.
+        """
+        delay = "8" if text.isascii() else "100"  # milliseconds
+        self._xdotool("type", "--clearmodifiers", "--delay", delay, "--file", "-", stdin=text)
 
     def lock_layout(self, group: int) -> None:
         """Switch to a keyboard layout of those set with ``setxkbmap``, counted from 0 (XkbLockGroup)."""

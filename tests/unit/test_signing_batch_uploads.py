@@ -59,7 +59,7 @@ async def test_parts_of_one_upload_are_documents_beside_others(page: Page, core:
     assert isinstance(prompt, BatchPrompt)
     assert [(row.name, row.size) for row in prompt.documents[:2]] == [("0.bin", len(CONTENTS[0])), ("1.bin", 0)]
     assert prompt.documents[3].digest == hashlib.sha256(CONTENTS[3]).hexdigest()
-    shown = core.person.show(0)
+    (shown,) = [one async for one in core.person.show(0)]
     assert shown is not None
     assert (shown.preview or "").startswith("Договор № 1\nДоговор")
 
