@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from agent.api.protocol import Lent
 from agent.config import Locations, locations, secure_folder
 from agent.errors import AlreadyRunning, NotRunning, UnattendedForbidden
 from agent.ipc.lock import alone
@@ -68,12 +69,13 @@ async def command_session(
     notified: Notified = unheard,
     *,
     watches: bool = False,
-    room: int | None = None,
+    lent: Lent | None = None,
 ) -> AsyncIterator[Call]:
     """Calls for one command: of the running agent, or of the same objects here, under the same lock.
 
-    `watches`: it only looks, for as long as it likes; an agent may start beside it. `room`: see Caller.
-    Raises NotRunning where an agent holds the lock and does not answer. `pin.descriptor` and `room` stay the caller's.
+    `watches`: it only looks, for as long as it likes; an agent may start beside it. `lent`: see Caller.
+    Raises NotRunning where an agent holds the lock and does not answer. `pin.descriptor` and those of `lent` stay the
+    caller's.
     """
     places = locations(environment)
     loop = asyncio.get_running_loop()
@@ -81,7 +83,7 @@ async def command_session(
     async with AsyncExitStack() as stack:
         while True:
             try:
-                client = await LocalClient.connect(places.socket, pin, notified, room)
+                client = await LocalClient.connect(places.socket, pin, notified, lent)
             except NotRunning:
                 pass
             else:
@@ -97,7 +99,7 @@ async def command_session(
                     raise NotRunning() from None
                 await asyncio.sleep(0.05)
             else:
-                call = await stack.enter_async_context(_composed(environment, places, pin, notified, room))
+                call = await stack.enter_async_context(_composed(environment, places, pin, notified, lent))
                 if watches:
                     lock.close()
                 break
@@ -106,7 +108,7 @@ async def command_session(
 
 @asynccontextmanager
 async def _composed(
-    environment: Mapping[str, str], places: Locations, pin: PinChoice, notified: Notified, room: int | None
+    environment: Mapping[str, str], places: Locations, pin: PinChoice, notified: Notified, lent: Lent | None
 ) -> AsyncIterator[Call]:
     from agent.api.caller import Caller, Role
     from agent.app import Composition, calling
@@ -118,7 +120,7 @@ async def _composed(
     if pin.kind == "descriptor" and not composition.policy.allow_unattended:
         raise UnattendedForbidden()
     prompter = composition.prompter if pin.kind == "window" else CommandPrompter(pin.kind, pin.descriptor, pin.last_try)
-    caller = Caller(Role.COMMAND, "", "in_process", prompter, room)
+    caller = Caller(Role.COMMAND, "", "in_process", prompter, lent)
 
     def notify(notification: bytes) -> None:
         message = json.loads(notification)

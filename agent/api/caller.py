@@ -7,6 +7,7 @@ import enum
 from collections.abc import Callable
 
 from agent.api.messages import Identifier
+from agent.api.protocol import Lent
 from agent.consent.prompter import Prompter
 from agent.errors import PeroError
 
@@ -34,16 +35,15 @@ class Caller:
     """One page, one extension or one command, on one connection.
 
     `origin` is canonical (consent.origins) for pages and "" otherwise. `prompter` is how the person is asked for it.
-    `room`: the descriptor of an empty file without a name, of a command, for large content that is attached, until a
-    request takes it; it stays its connection's.
+    `lent`: until a request takes it; the descriptors stay its connection's.
     """
 
-    def __init__(self, role: Role, origin: str, transport: str, prompter: Prompter, room: int | None = None) -> None:
+    def __init__(self, role: Role, origin: str, transport: str, prompter: Prompter, lent: Lent | None = None) -> None:
         self.role = role
         self.origin = origin
         self.transport = transport
         self.prompter = prompter
-        self.room = room
+        self.lent = lent
         self.allowed_once = False  # allowed for as long as this connection lives
         self.gone = False  # its connection ended: nothing more is begun for it
         self.pending: dict[Identifier, Pending] = {}

@@ -20,6 +20,7 @@ from agent.texts.errors import error_advice, error_text
 from agent.texts.values import as_json
 
 if TYPE_CHECKING:
+    from agent.api.protocol import Lent
     from agent.app import Call
     from agent.transport.client import Notified, PinChoice
 
@@ -52,19 +53,19 @@ class Context:
         notified: Notified | None = None,
         *,
         watches: bool = False,
-        room: int | None = None,
+        lent: Lent | None = None,
     ) -> AbstractAsyncContextManager[Call]:
         """The running agent over the local socket, or the same objects here where none runs.
 
         `pin`: who gives the PIN where one is needed (see agent.cli.asking); without it, the window.
-        `notified`: told what the agent says by itself. `watches`: an agent may start beside it. `room`: the descriptor
-        of a file without a name, for large content that is attached.
+        `notified`: told what the agent says by itself. `watches`: an agent may start beside it. `lent`: for large
+        content that is attached.
         """
         from agent.session import command_session
         from agent.transport.client import PinChoice, unheard
 
         choice, heard = pin or PinChoice("window"), notified or unheard
-        return command_session(self.environment, choice, heard, watches=watches, room=room)
+        return command_session(self.environment, choice, heard, watches=watches, lent=lent)
 
 
 def context_from(environment: Mapping[str, str]) -> Context:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.api.files import open_file
+from agent.api.protocol import Lent
 from agent.api.signature_file import target_for, write_signature
-from agent.api.writing import Begun, begun, check_room, same
+from agent.api.writing import begun, check_room, same
 from agent.cli.asking import Kind, asking, kind_of, pin_options
 from agent.cli.certificate_choice import chosen
 from agent.cli.context import Context, json_option, print_json
@@ -88,10 +89,11 @@ def command(
 
     with contextlib.ExitStack() as stack:
         room = stack.enter_context(begun(target)) if parameters["attached"] and size > _LARGE else None
+        lent = None if room is None else Lent(stack.enter_context(open_file(document)).fileno(), room.file.fileno())
         stack.enter_context(contextlib.closing(progress))
         choice = stack.enter_context(asking(context, asked, pin_fd, "asking.pin"))
         with _named(target):
-            context.run(_signed(context, choice, asked, parameters, progress, finish, room))
+            context.run(_signed(context, choice, asked, parameters, progress, finish, lent))
     return Exit.OK
 
 
@@ -122,15 +124,14 @@ async def _signed(
     parameters: dict[str, Any],
     progress: Progress,
     finish: Callable[[dict[str, Any]], Awaitable[None]],
-    room: Begun | None,
+    lent: Lent | None,
 ) -> None:
     """`finish` is called before the session ends: that waits for what the window still has to ask, about the PIN."""
 
     def about(certificate: str) -> None:
         complain(context.text("sign.about_to", file=plain(parameters["path"]), certificate=certificate))
 
-    descriptor = None if room is None else room.file.fileno()
-    async with context.session(choice, progress.notified, room=descriptor) as call:
+    async with context.session(choice, progress.notified, lent=lent) as call:
         if kind == "terminal":
             parameters = await chosen(context, call, parameters, about)
         elif kind == "window":

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from agent.algorithms import DigestAlgorithm
 from agent.cms.stream import foreseen_header
 from agent.errors import BadParameters, Cancelled, FileUnwritable
-from agent.signing.large import Consumer, SentOff
+from agent.signing.large import Consumer, SentOff, Snapshot, snapshot
 
 
 class Room:
@@ -26,8 +26,12 @@ class Room:
     Nothing but an empty regular file that has no name is written to.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        """Raises BadParameters, OSError where no more descriptors can be had."""
+    def __init__(self, descriptor: int, document: int) -> None:
+        """`document`: what may be written there, open for reading. Raises BadParameters, OSError where no more
+        descriptors can be had."""
+        if not _is_readable(document):
+            raise BadParameters(detail="the document is not open for reading")
+        self._document = snapshot(os.fstat(document))
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink or status.st_size:
             raise BadParameters(detail="the room is no empty file without a name")
@@ -35,6 +39,11 @@ class Room:
         self._descriptor = os.dup(descriptor)
         self._using = threading.Lock()
         self._is_used = self._is_left = False
+
+    def is_for(self, document: Snapshot) -> bool:
+        """Whether it is the command's document: a program that the system keeps from a file is given nothing of it
+        before the person agrees."""
+        return document == self._document
 
     def leave(self) -> None:
         """Nobody will begin to write any more. Once."""
@@ -62,6 +71,13 @@ class Room:
             self._is_used = False
             if self._is_left:
                 os.close(self._descriptor)
+
+
+def _is_readable(descriptor: int) -> bool:
+    import fcntl  # not everywhere, as files without a name
+
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    return not flags & os.O_PATH and flags & os.O_ACCMODE != os.O_WRONLY
 
 
 class _Writing:

@@ -12,8 +12,8 @@ from collections import deque
 from native_host.framing import HEADER, FrameBuffer, FrameError, length, pack
 
 _READ = 64 << 10  # bytes at a time
-MAX_DESCRIPTORS = 2  # a command's: who gives the PIN, and room for a document
-_RECEIVED = 4  # descriptors there is place for, so that too many are seen
+MAX_DESCRIPTORS = 3  # a command's: who gives the PIN, a document, and room for it
+_RECEIVED = 5  # descriptors there is place for, so that too many are seen
 
 
 class FrameChannel:

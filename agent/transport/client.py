@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from agent.api.files import is_unicode, unnameable
-from agent.api.protocol import PROTOCOL
+from agent.api.protocol import PROTOCOL, Lent
 from agent.errors import BadParameters, ConnectionLost, NotRunning, PeroError, StateUnsafe, from_name
 from agent.transport.channel import FrameChannel
 from agent.transport.envelopes import Unwrapper
@@ -51,9 +51,9 @@ class LocalClient:
 
     @classmethod
     async def connect(
-        cls, path: Path, pin: PinChoice, notified: Notified = unheard, room: int | None = None
+        cls, path: Path, pin: PinChoice, notified: Notified = unheard, lent: Lent | None = None
     ) -> LocalClient:
-        """`room`: of an empty file without a name, where the agent may write large content that is attached.
+        """`lent`: a document, and where the agent may write it, for large content that is attached.
 
         Raises NotRunning where nobody listens, StateUnsafe where somebody else does, and what the agent refuses.
         """
@@ -63,10 +63,10 @@ class LocalClient:
             if not is_same_user(local_socket_user(connection)):
                 raise StateUnsafe(path=str(path), reason="another user listens")
             last_try = {"last_try": True} if pin.last_try else {}
-            roomy = {} if room is None else {"room": True}
+            roomy = {} if lent is None else {"room": True}
             hello = {"hello": {"role": "command", "protocol": PROTOCOL, "pin": pin.kind, **last_try, **roomy}}
             descriptors = [] if pin.kind == "window" else [pin.descriptor]
-            descriptors += [] if room is None else [room]
+            descriptors += [] if lent is None else [*lent]
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
             connection.sendmsg([pack(json.dumps(hello).encode())], ancillary)
         except OSError as error:  # nothing there, nobody listening, or a path that no socket can have

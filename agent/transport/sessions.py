@@ -16,7 +16,7 @@ import msgspec
 from agent.api.caller import Caller, Role
 from agent.api.dispatcher import Dispatcher
 from agent.api.messages import error_object, failure, identifier_of
-from agent.api.protocol import PROTOCOL
+from agent.api.protocol import PROTOCOL, Lent
 from agent.consent.origins import parse_origin
 from agent.consent.prompter import Prompter
 from agent.errors import BadRequest, FrameRefused, NotAllowed, PeroError, UnattendedForbidden
@@ -39,7 +39,7 @@ class _Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pin: Literal["window", "terminal", "descriptor"] = "window"
     last_try: bool = False  # a descriptor's PIN may be spent on the last try
     desk: bool = False  # Pero's window, whose agent ended
-    room: bool = False  # the last descriptor is a file for large content that is attached
+    room: bool = False  # the last descriptors are a document and a file for it, where it is large and attached
 
 
 class _First(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +71,7 @@ class Sessions:
         try:
             try:
                 hello = _hello(first)
-                pins, room = _sorted(hello, descriptors)
+                pins, lent = _sorted(hello, descriptors)
                 prompter = self._prompter(hello, pins)
                 if hello.desk and (hello.role != "command" or not self.adopt(channel)):
                     raise NotAllowed()
@@ -80,7 +80,7 @@ class Sessions:
                 return
             await channel.write(_encoder.encode({"hello": {"protocol": PROTOCOL, "version": self._version}}))
             if hello.role == "command":
-                await _Command(self._dispatcher, channel, prompter, room).run()
+                await _Command(self._dispatcher, channel, prompter, lent).run()
             else:
                 await _Browser(self._dispatcher, channel, self._window, self._language).run()
         finally:
@@ -111,17 +111,17 @@ def _hello(first: bytes) -> _Hello:
     return hello
 
 
-def _sorted(hello: _Hello, descriptors: tuple[int, ...]) -> tuple[tuple[int, ...], int | None]:
-    """The descriptor of a PIN, if any, and the one of a room. Raises BadRequest."""
-    room = None
+def _sorted(hello: _Hello, descriptors: tuple[int, ...]) -> tuple[tuple[int, ...], Lent | None]:
+    """The descriptor of a PIN, if any, and those of a document and its room. Raises BadRequest."""
+    lent = None
     if hello.room:
-        if hello.role != "command" or not descriptors:
+        if hello.role != "command" or len(descriptors) < len(Lent._fields):
             raise BadRequest(detail="no room")
-        *_, room = descriptors
-        descriptors = descriptors[:-1]
+        *_, document, room = descriptors
+        descriptors, lent = descriptors[: -len(Lent._fields)], Lent(document, room)
     if len(descriptors) > 1:
         raise BadRequest(detail="more than one descriptor")
-    return descriptors, room
+    return descriptors, lent
 
 
 def _extension_ids(arguments: tuple[str, ...]) -> set[str]:
@@ -132,10 +132,10 @@ def _extension_ids(arguments: tuple[str, ...]) -> set[str]:
 class _Command:
     """One command: its requests are bare messages, the answers come in envelopes, since they may be long."""
 
-    def __init__(self, dispatcher: Dispatcher, channel: FrameChannel, prompter: Prompter, room: int | None) -> None:
+    def __init__(self, dispatcher: Dispatcher, channel: FrameChannel, prompter: Prompter, lent: Lent | None) -> None:
         self._dispatcher = dispatcher
         self._channel = channel
-        self._caller = Caller(Role.COMMAND, "", "local_socket", prompter, room)
+        self._caller = Caller(Role.COMMAND, "", "local_socket", prompter, lent)
         self._outbox = Outbox(channel)
         self._notifying: asyncio.Task[None] | None = None
 

@@ -20,6 +20,7 @@ import pytest
 
 from agent.api.caller import Caller
 from agent.api.methods import sign_file
+from agent.api.protocol import Lent
 from agent.api.signature_file import write_signature
 from agent.api.writing import Begun, begun
 from agent.errors import FileChanged, PeroError, Refused
@@ -34,6 +35,7 @@ from tests.unit.test_signing_procedure import judge, outcomes
 from tests.unit.test_transport import Running
 
 __all__ = ["core", "large"]  # fixtures
+_opened: list[int] = []  # descriptors
 HELLO: dict[str, Any] = {"role": "command", "protocol": 1}
 
 
@@ -61,14 +63,26 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     await running.agent.stop()
 
 
-def command(core: Core, room: Begun) -> Caller:
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while _opened:
+        os.close(_opened.pop())
+
+
+def lent(path: Path, room: Begun, flags: int = os.O_RDONLY) -> Lent:
+    _opened.append(os.open(path, flags))
+    return Lent(_opened[-1], room.file.fileno())
+
+
+def command(core: Core, room: Begun, path: Path) -> Caller:
     caller = core.command()
-    caller.room = room.file.fileno()
+    caller.lent = lent(path, room)
     return caller
 
 
 async def signed(core: Core, path: Path, room: Begun, **more: Any) -> dict[str, Any]:
-    return await core.call(command(core, room), "sign_file", {"path": str(path), "attached": True, **more})
+    return await core.call(command(core, room, path), "sign_file", {"path": str(path), "attached": True, **more})
 
 
 def written(room: Begun) -> int:
@@ -190,7 +204,7 @@ async def test_a_command_that_goes_while_its_file_is_read_is_written_for_no_long
     huge = tmp_path / "huge"
     with huge.open("wb") as file:
         file.truncate(1 << 40)
-    caller = command(core, room)
+    caller = command(core, room, huge)
     call = asyncio.create_task(core.call(caller, "sign_file", {"path": str(huge), "attached": True}))
     try:
         while written(room) < 1 << 20:
@@ -209,7 +223,7 @@ async def test_two_requests_at_once_do_not_write_into_each_others_file(
 ) -> None:
     other = tmp_path / "other"
     other.write_bytes(bytes(LARGE))
-    caller = command(core, room)
+    caller = command(core, room, large)
     first, second = await asyncio.gather(
         *(core.call(caller, "sign_file", {"path": str(path), "attached": True}, path.name) for path in (large, other))
     )
@@ -241,22 +255,49 @@ async def test_nothing_but_an_empty_file_without_a_name_is_written_to(
     core: Core, large: Path, tmp_path: Path, make: Callable[[Path], int]
 ) -> None:
     descriptor = make(tmp_path)
+    document = large.open("rb")
     try:
         size = os.fstat(descriptor).st_size
         caller = core.command()
-        caller.room = descriptor
+        caller.lent = Lent(document.fileno(), descriptor)
         answer = await core.call(caller, "sign_file", {"path": str(large), "attached": True})
         assert answer["error"]["message"] == "bad_parameters"
         assert (os.fstat(descriptor).st_size, core.person.shown) == (size, [])
     finally:
+        document.close()
         os.close(descriptor)
+
+
+@pytest.mark.parametrize("flags", [os.O_PATH, os.O_WRONLY])
+async def test_who_does_not_read_the_document_gets_nothing_of_it(
+    core: Core, large: Path, room: Begun, flags: int
+) -> None:
+    caller = core.command()
+    caller.lent = lent(large, room, flags)
+    answer = await core.call(caller, "sign_file", {"path": str(large), "attached": True})
+    assert answer["error"]["message"] == "bad_parameters"
+    assert (written(room), core.person.shown) == (0, [])
+
+
+async def test_another_document_than_the_one_that_was_lent_is_not_written(
+    core: Core, large: Path, target: Path, room: Begun, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(bytes(LARGE))
+    result = (await core.call(command(core, room, other), "sign_file", {"path": str(large), "attached": True}))[
+        "result"
+    ]
+    assert (written(room), result["around"].get("content_at")) == (0, None)
+    await write_signature(target, dict(result), large, False, nobody, room)
+    answer = {"result": {**result, "signature": base64.b64encode(target.read_bytes()).decode()}}
+    assert hashlib.sha256(judge(tmp_path, answer, None)).digest() == openssl_digest(large)
 
 
 # the way over the local socket
 
 
 async def test_a_room_travels_with_the_hello_of_a_command(running: Running, large: Path, room: Begun) -> None:
-    client = await LocalClient.connect(running.places.socket, PinChoice("window"), room=room.file.fileno())
+    client = await LocalClient.connect(running.places.socket, PinChoice("window"), lent=lent(large, room))
     with pytest.raises(PeroError, match="no_certificate"):  # there is no token; but it was read by then
         await client.call("sign_file", {"path": str(large), "attached": True})
     client.close()
@@ -270,10 +311,11 @@ async def test_a_room_travels_with_the_hello_of_a_command(running: Running, larg
     ("hello", "count", "told"),
     [
         ({**HELLO, "room": True}, 0, "bad_request"),
+        ({**HELLO, "room": True}, 1, "bad_request"),
         ({**HELLO, "room": False}, 2, "bad_request"),
-        ({**HELLO, "role": "native_host", "room": True}, 1, "bad_request"),
-        ({**HELLO, "pin": "terminal", "room": True}, 1, "bad_request"),  # who gives the PIN, or the room?
-        ({**HELLO, "pin": "terminal", "room": True}, 3, None),
+        ({**HELLO, "role": "native_host", "room": True}, 2, "bad_request"),
+        ({**HELLO, "pin": "terminal", "room": True}, 2, "bad_request"),  # who gives the PIN, or the room?
+        ({**HELLO, "pin": "terminal", "room": True}, 4, None),
     ],
 )
 async def test_descriptors_that_do_not_fit_the_hello_are_refused_and_closed(

@@ -73,8 +73,8 @@ async def sign_file(services: Services, caller: Caller, parameters: Parameters) 
 
 def _room_of(caller: Caller) -> Room | None:
     """For one request, so that no two write into the same file. Raises BadParameters."""
-    descriptor, caller.room = caller.room, None
-    return None if descriptor is None else Room(descriptor)
+    lent, caller.lent = caller.lent, None
+    return None if lent is None else Room(lent.room, lent.document)
 
 
 def _with_existing(parameters: Parameters) -> Parameters:
@@ -144,7 +144,7 @@ def _read(
                     read_streamed, path, file, algorithms,
                     insist=parameters.certificate is not None, given_up=given_up, told=told,
                 )  # fmt: skip
-                if room is None:
+                if room is None or not room.is_for(before):
                     return stream()
                 with room.writing(algorithms[0], before.size) as add:
                     return stream(also=(add,))
