@@ -17,8 +17,9 @@ from tests.harness.fake_agent import FakeAgent
 from tests.harness.site import Site
 
 EXITED = {  # what each browser says of a host that ended without a word
-    "chromium": "Native host has exited.",
-    "firefox": "",
+    # It depends on whether Chromium reads the end first, or still writes to the host that is gone.
+    "chromium": ("Native host has exited.", "Error when communicating with the native messaging host."),
+    "firefox": ("",),
 }
 
 
@@ -86,7 +87,8 @@ def test_a_host_that_crashes_at_once_has_exited(person: Person, page: Page) -> N
     person.locations.host_launcher.write_text("#!/bin/sh\nkill -SEGV $$\n", "utf-8")
     fields = page.failure("await pero.connect()")
     assert (fields["code"], fields["number"], fields["retriable"]) == ("host_exited", 5004, True)
-    assert fields["facts"] == {"detail": EXITED[person.family]}
+    assert list(fields["facts"]) == ["detail"]
+    assert fields["facts"]["detail"] in EXITED[person.family]
 
 
 def test_a_launcher_that_went_away_is_told(person: Person, page: Page) -> None:
